@@ -15,12 +15,6 @@ REMINDER = {"type": "text", "text": "<system-reminder>\nBe brief.\n</system-remi
 
 
 @pytest.fixture
-async def standin() -> AsyncIterator[Standin]:
-    async with Standin() as standin:
-        yield standin
-
-
-@pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as http:
         yield http
@@ -195,10 +189,13 @@ async def test_a_mistake_in_the_script_is_raised_when_the_standin_closes(http: a
     def mistaken(request: ModelRequest) -> Reply:
         raise KeyError("no such task")
 
-    with pytest.raises(ExceptionGroup, match="script failed"):
+    async def ask_the_mistaken() -> None:
         async with Standin() as standin:
             standin.script(mistaken)
             assert (await ask(http, standin, asking(said("go"))))[0] == 400
+
+    with pytest.raises(ExceptionGroup, match="script failed"):
+        await ask_the_mistaken()
 
 
 async def test_other_routes_answer_as_the_api_does(standin: Standin, http: aiohttp.ClientSession) -> None:
