@@ -143,7 +143,8 @@ def _value(name: str, value: Any, environ: Mapping[str, str]) -> Secret:
         ) from None
     if not text:
         raise NoCredential(f"an empty `env.{name}`", "a value", "write it, or remove the variable")
-    if not _HEADER_SAFE.match(text):
+    is_login = name == API_KEY or name in TOKENS
+    if not (_HEADER_SAFE.match(text) if is_login else text.isprintable()):
         raise NoCredential(f"`env.{name}` with a blank or control character in it", "one word", "copy it again")
     return Secret(text)
 
