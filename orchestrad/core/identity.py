@@ -65,6 +65,7 @@ def match(old: Sequence[ItemKey], new: Sequence[ItemKey]) -> Match:
     both sides.
     """
     pairing = _Pairing(old, new)
+    pairing.by(lambda key: (key.id, key.text) if key.id else None)  # matters only where an id was given twice
     pairing.by(lambda key: key.id)
     pairing.by(lambda key: None if key.id else (key.list_name, key.text, key.occurrence))
     pairing.by(lambda key: None if key.id else (key.list_name, key.text))
