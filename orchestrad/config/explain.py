@@ -1,16 +1,25 @@
 """From pydantic's errors to lines that a person can act on."""
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from orchestrad.config.keys import all_keys, nearest, sections
+from orchestrad.config.keys import Key, all_keys, nearest, sections
 from orchestrad.config.problems import Problem, shown
 from orchestrad.config.repository_url import redact
 
-MISSING = object()
+MISSING: Final = object()
+EXAMPLES: Final = {  # for the keys that have no default to show
+    "repositoryUrl": "https://github.com/you/project.git",
+    "workerCount": 3,
+    "claudeConfigs": "credentials/*.json",
+    "project.keyFiles": ["README.md"],
+    "container.cpus": 2,
+    "container.environment": {"LANG": "C.UTF-8"},
+}
 
 
 def explain(error: ValidationError, *, file: str, written: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -44,12 +53,12 @@ def _problem(detail: ErrorDetails, key: str, source: str, written: object) -> Pr
     known = all_keys().get(key) or all_keys().get(key.rpartition(".")[0])
     if detail["type"] == "missing":
         expected = known.expected if known else "a value"
-        return Problem(source, key, found="nothing", expected=expected, remedy=f'add "{key}": {_example(key)}')
+        return Problem(source, key, "nothing", expected, f"add {_example(known)}" if known else "add it")
     if detail["type"] == "orchestrad":
         return Problem(source, key, context["found"] or found, context["expected"], context["remedy"])
     if key in sections():
         return Problem(source, key, found, expected=f"an object with {', '.join(sections()[key])}", remedy="write it as {…}")
-    return Problem(source, key, found, expected=known.expected if known else "another value", remedy="change it")
+    return Problem(source, key, found, known.expected if known else "another value", _remedy(known))
 
 
 def _key(detail: ErrorDetails) -> str:
@@ -74,9 +83,14 @@ def _written(written: Any, loc: tuple[int | str, ...]) -> object:
     return MISSING if part is written else part
 
 
-def _example(key: str) -> str:
-    return {
-        "repositoryUrl": '"https://github.com/you/project.git"',
-        "workerCount": "3",
-        "claudeConfigs": '"credentials/*.json"',
-    }.get(key, "…")
+def _remedy(key: Key | None) -> str:
+    if key is None:
+        return "change it"
+    if key.name in EXAMPLES or key.described.get("default") not in (None, []):
+        return f"write e.g. {_example(key)}"
+    return "change it, or leave the key out"
+
+
+def _example(key: Key) -> str:
+    value = EXAMPLES.get(key.name, key.described.get("default"))
+    return f'"{key.path[-1]}": {json.dumps(value)}'

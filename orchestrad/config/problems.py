@@ -24,7 +24,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}: {self.key}" if self.key else self.file
-        return one_line(f"{place}: found {self.found}, expected {self.expected}. {self.remedy}.")
+        advice = self.remedy[:1].upper() + self.remedy[1:] + ("" if self.remedy.endswith("?") else ".")
+        return one_line(f"{place}: found {self.found}, expected {self.expected}. {advice}")
 
 
 class ConfigErrors(Refused):

@@ -5,7 +5,9 @@
 | token, provider | `env` of the agent's settings | the CLI follows a change there within 1.2 s, without a restart |
 | API key | a file that `apiKeyHelper` reads | in `env` it would show in the environment of every tool that the agent runs |
 
-Source: facts on Claude Code, section 9 (observed with 2.1.329). The key's helper needs no approval in the home.
+Source: facts on Claude Code, section 9 (observed with 2.1.329). The key's helper needs no approval in the home, and works
+from the home's settings as it does from managed ones (engine `process`, seen once). An idle CLI was seen to make its first
+request after a change with the old key all the same, the next with the new one: the helper is asked in the background.
 """
 
 import shlex

@@ -51,13 +51,13 @@ async def test_an_absent_branch_is_told_with_one_that_exists(tmp_path: Path) -> 
 async def test_an_empty_repository_asks_for_a_first_commit(tmp_path: Path) -> None:
     (line,) = await lines(a_repository(tmp_path / "r"), tmp_path)
     assert "without any commit" in line
-    assert "push a first commit to main" in line
+    assert "Push a first commit to main" in line
 
 
 async def test_no_repository_there_is_told(tmp_path: Path) -> None:
     (line,) = await lines(tmp_path / "nowhere", tmp_path)
     assert "orchestrator.json: repositoryUrl: found no repository at" in line
-    assert "correct the URL" in line
+    assert "Correct the URL" in line
 
 
 async def test_a_host_that_refuses_connections_is_unreachable_and_its_password_is_hidden(tmp_path: Path) -> None:
