@@ -36,7 +36,7 @@ note() { printf '%21s%s\n' '' "$*" >&3; }
 # For a mistake of the caller's, or a machine that lacks something: what happened, and what to do.
 give_up() {
   CURRENT_STEP=
-  printf '%s: %s\n' "${0##*/}" "$*" >&3
+  printf '%s: %s\n' "$0" "$*" >&3
   exit 1
 }
 

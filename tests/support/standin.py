@@ -49,11 +49,17 @@ def answer_at_once(request: ModelRequest) -> Reply:
 
 
 class Standin:
-    """Serves at `host` (loopback, or a bridge's address for containers) on a port that the system chooses."""
+    """Serves at `host` (loopback, or a bridge's address for containers) on a port that the system chooses.
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    `when_over` is told of each exchange once its reply is out.
+    """
+
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, *, when_over: Callable[[Exchange], None] = lambda exchange: None
+    ) -> None:
         self.host = host
         self.port = port
+        self._when_over = when_over
         self.exchanges: list[Exchange] = []
         self.other_requests: list[str] = []  # "METHOD path" of what is not a request for a message
         self._script: Script = answer_at_once
@@ -148,6 +154,7 @@ class Standin:
                     model_replies.message(reply, reply_id=str(number), model=request.model),
                     headers={"request-id": f"req_{number}"},
                 )
+        self._when_over(exchange)
         await self._tell()
         return response
 
