@@ -1,0 +1,51 @@
+"""What news means. Late, repeated and fenced news gives no events."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from orchestrad.core.actions import Action
+from orchestrad.core.events import Event
+from orchestrad.core.ids import Now
+from orchestrad.core.observations import Outcome
+from orchestrad.core.world import World
+
+Events = Iterable[Event]
+O = TypeVar("O")  # noqa: E741  # an observation
+_RULES: dict[type, Callable[[World, Any, Now], Events]] = {}
+_OUTCOMES: dict[type, Callable[[World, Any, Any, Now], Events]] = {}
+
+
+def on(kind: type[O]) -> Callable[[Callable[[World, O, Now], Events]], Callable[[World, O, Now], Events]]:
+    """Registers what is decided of one kind of observation."""
+
+    def register(rule: Callable[[World, O, Now], Events]) -> Callable[[World, O, Now], Events]:
+        _RULES[kind] = rule
+        return rule
+
+    return register
+
+
+def on_outcome(
+    kind: type[O],
+) -> Callable[[Callable[[World, O, Any, Now], Events]], Callable[[World, O, Any, Now], Events]]:
+    """Registers what is decided of the outcome of one kind of action."""
+
+    def register(rule: Callable[[World, O, Any, Now], Events]) -> Callable[[World, O, Any, Now], Events]:
+        _OUTCOMES[kind] = rule
+        return rule
+
+    return register
+
+
+def decide(world: World, observation: object, now: Now) -> list[Event]:
+    """The facts that this piece of news makes, in order."""
+    if isinstance(observation, Outcome):
+        action: Action = observation.action
+        rule = _OUTCOMES.get(type(action))
+        return list(rule(world, action, observation.result, now)) if rule else []
+    return list(_RULES[type(observation)](world, observation, now))
+
+
+from orchestrad.core.decide import fleet, lists, merges, runs, turns  # noqa: E402  # they register their rules
+
+__all__ = ["Events", "decide", "fleet", "lists", "merges", "on", "on_outcome", "runs", "turns"]

@@ -1,0 +1,130 @@
+"""What the shared branch holds: tasks that are new, edited, gone, ticked or unticked by others."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from orchestrad.core.actions import BranchFound, ReadBranch
+from orchestrad.core.decide import Events, on_outcome
+from orchestrad.core.events import (
+    BranchMoved,
+    BranchRead,
+    Event,
+    MoveDropped,
+    Offer,
+    TaskAdded,
+    TaskCancelled,
+    TaskDone,
+    TaskEdited,
+    TaskOpened,
+)
+from orchestrad.core.identity import ItemKey, identify, list_order, match
+from orchestrad.core.ids import Now, TaskId, derive
+from orchestrad.core.listcheck import check_lists
+from orchestrad.core.states import TaskState
+from orchestrad.core.tasklist import ListItem, TaskList, parse_list
+from orchestrad.core.world import Task, World
+
+
+@on_outcome(ReadBranch)
+def branch_found(world: World, action: ReadBranch, result: object, now: Now) -> Events:
+    """The branch as it stands; a move that was cut off before its outcome was stored is settled first."""
+    if not isinstance(result, BranchFound):
+        return
+    move = world.hub.move
+    if move is not None and result.tip != world.hub.tip and move.oid == result.tip:
+        yield BranchMoved(now=now, tip=result.tip, reason="found done")
+        if move.task is not None:
+            yield done(world.tasks[move.task], result.tip, now, checked=move.task in move.ticks)
+        return  # read again: the world is another now
+    if move is not None and result.tip != move.onto:
+        yield MoveDropped(now=now, took_source=False, reason="the branch was elsewhere")
+    if result.offer is not None and world.hub.read is None and result.offer not in world.hub.offers:
+        yield Offer(now=now, oid=result.offer, reason="found at start")
+    lists = {name: parse_list(data, name) for name, data in result.lists.items()}
+    problems = tuple(
+        f"{p.list_name}:{p.line}: {p.text}" if p.line else f"{p.list_name}: {p.text}"
+        for p in (
+            *(p for found in lists.values() for p in found.problems),
+            *check_lists(lists, worker_count=world.settings.workers),
+        )
+    )
+    yield BranchRead(
+        now=now,
+        tip=result.tip,
+        direction=result.direction,
+        problems=problems,
+        upstream_contained=result.upstream_contained and action.upstream is not None and action.upstream == world.hub.upstream,
+    )
+    for task in world.tasks.values():
+        if task.id in result.contained and task.state is TaskState.SUBMITTED and (move is None or move.task != task.id):
+            yield done(task, result.tip, now, checked=False, why="its work was found in the branch")
+    yield from _compared(world, lists, now)
+
+
+def done(task: Task, merged: str | None, now: Now, *, checked: bool, why: str = "merged") -> TaskDone:
+    """The task's work is in the shared branch."""
+    return TaskDone(now=now, task=task.id, merged=merged, checked=checked, reason=why)  # type: ignore[arg-type]  # an oid
+
+
+def _compared(world: World, lists: Mapping[str, TaskList], now: Now) -> Iterator[Event]:
+    known = sorted(world.tasks.values(), key=lambda t: (list_order(t.list), t.order, t.id))
+    known = [task for task in known if task.state is not TaskState.CANCELLED]
+    items = identify(lists)
+    found = match([ItemKey(t.list, t.given_id, t.text, t.occurrence) for t in known], [key for key, _ in items])
+    for old, new in found.pairs:
+        key, item = items[new]
+        yield from _seen_again(known[old], key, item, new, now)
+    for old in found.removed:
+        task = known[old]
+        if task.listed:
+            yield TaskEdited(now=now, task=task.id, item=replace(task, listed=False), reason="its item was removed")
+        if task.state is not TaskState.DONE:
+            yield TaskCancelled(now=now, task=task.id, reason=f"its item was removed from {task.list}")
+    for new in found.added:
+        key, item = items[new]
+        task = _task(world, key, item, new)
+        yield TaskAdded(now=now, task=task.id, item=task, reason=f"a new item of {key.list_name}")
+        if item.checked:
+            yield TaskDone(now=now, task=task.id, merged=None, checked=True, reason="its box was ticked when it was first seen")
+
+
+def _task(world: World, key: ItemKey, item: ListItem, order: int) -> Task:
+    name = key.id if key.id is not None else derive(key.list_name, item.text, item.occurrence, digits=8)
+    generation = 0
+    unique = TaskId(name)
+    while unique in world.tasks:  # an item of the same name was cancelled: this is another task
+        generation += 1
+        unique = TaskId(f"{name}.{generation}")
+    return _from_item(Task(unique, key.list_name, item.text), key, item, order)
+
+
+def _from_item(task: Task, key: ItemKey, item: ListItem, order: int) -> Task:
+    return replace(
+        task,
+        list=key.list_name,
+        text=item.text,
+        body=item.body,
+        given_id=key.id,
+        occurrence=key.occurrence,
+        order=order,
+        after=item.after,
+        priority=item.priority,
+        role=item.role,
+        listed=True,
+    )
+
+
+def _seen_again(task: Task, key: ItemKey, item: ListItem, order: int, now: Now) -> Iterator[Event]:
+    edited = replace(_from_item(task, key, item, order), checked=item.checked)
+    reworded = (task.text, task.body) != (edited.text, edited.body)
+    if edited != task:
+        reason = "its text was edited" if reworded else "its item was moved or ticked"
+        yield TaskEdited(now=now, task=task.id, item=edited, reason=reason)
+    if item.checked and task.state not in (TaskState.DONE, TaskState.SUBMITTED):
+        yield TaskDone(now=now, task=task.id, merged=None, checked=True, reason="its box was ticked by hand")
+    elif not item.checked and task.checked and task.state is TaskState.DONE:
+        yield TaskOpened(
+            now=now, task=task.id, failures=0, not_before=0, generation=task.generation + 1, reason="its box was cleared: once more"
+        )
+    elif reworded and task.state is TaskState.BLOCKED:
+        yield TaskOpened(now=now, task=task.id, failures=0, not_before=0, generation=task.generation, reason="its text was edited")

@@ -1,0 +1,393 @@
+"""What an agent's hooks and its `orch` mean: the beginning and end of turns, deliveries acknowledged, the word said."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from orchestrad.core.actions import ClearComposer, ReadLimit, TypePrompt
+from orchestrad.core.backoff import api_wait
+from orchestrad.core.decide import Events, on, on_outcome
+from orchestrad.core.events import (
+    Delivered,
+    DeliveryEnded,
+    DeliverySent,
+    DeliveryStarted,
+    Event,
+    Glimpsed,
+    LimitRead,
+    PersonLeft,
+    PostAnswered,
+    PostTaken,
+    PromptTaken,
+    RunBegan,
+    TaskBlocked,
+    TaskOpened,
+    TaskSubmitted,
+    TurnBroken,
+    TurnEnded,
+    TurnInterrupted,
+    WordGiven,
+)
+from orchestrad.core.ids import Now
+from orchestrad.core.observations import (
+    Acknowledged,
+    Failed,
+    Left,
+    Prompted,
+    Said,
+    ScreensSeen,
+    SessionEnded,
+    SessionStarted,
+    Stopped,
+    ToolUsed,
+)
+from orchestrad.core.observations import TurnFailed as TurnFailedHook
+from orchestrad.core.proof import missing
+from orchestrad.core.states import AgentState
+from orchestrad.core.world import (
+    SECOND,
+    Agent,
+    Allow,
+    Answer,
+    Beginner,
+    DeliveryKind,
+    Hand,
+    Refuse,
+    Route,
+    Say,
+    Task,
+    Text,
+    World,
+)
+
+LIMITS = frozenset({"rate_limit", "usage_limit_reached"})
+REFUSALS = frozenset({"authentication_failed", "billing_error"})
+FIRST_GUESS = 60 * SECOND  # API keys give no reset time: tried again after this, see facts on StopFailure
+INTERRUPTED_AFTER = 10 * SECOND  # an idle session file that old, with no Stop heard: the turn was ended by Escape
+
+
+def _current(world: World, name: str, epoch: int) -> Agent | None:
+    """The agent, if this news is of its present run."""
+    agent = world.agents.get(name)  # type: ignore[call-overload]  # a name is checked by looking it up
+    return agent if agent is not None and agent.run is not None and agent.epoch == epoch else None
+
+
+# ---- Stop
+
+
+@on(Stopped)
+def stopped(world: World, o: Stopped, now: Now) -> Iterator[Event]:
+    """A Stop hook asks what is next. What is not decided here is left to `settle`, in the same commit."""
+    yield Glimpsed(now=now, changes={"stops": {**world.glimpses.stops, o.connection: (o.agent, o.epoch, o.n)}})
+    agent = _current(world, o.agent, o.epoch)
+    if agent is None or (agent.post and o.n <= agent.post.n):
+        return  # an old run, or the same post again: the stored answer goes out
+    delivery = agent.delivery
+    if delivery and o.workspace.nonce == delivery.nonce and delivery.delivered_at is None and delivery.route is Route.ANSWER:
+        # The script checked it out and was cut off before it could say so.
+        yield Delivered(now=now, agent=agent.name, nonce=delivery.nonce, conversation=o.conversation)
+        agent = replace(agent, turn=Beginner.DAEMON, delivery=replace(delivery, delivered_at=now.elapsed))
+        delivery = agent.delivery
+
+    def ended(state: AgentState, reason: str, silent_stops: int = 0) -> TurnEnded:
+        return TurnEnded(now=now, agent=o.agent, reason=reason, epoch=o.epoch, n=o.n, state=state, silent_stops=silent_stops)
+
+    def answered(answer: Answer, *, reminds: bool = False, reason: str = "") -> PostAnswered:
+        return PostAnswered(now=now, agent=o.agent, n=o.n, answer=answer, reminds=reminds, reason=reason)
+
+    if o.background is None or o.background > 0:
+        number = "an unknown number of" if o.background is None else o.background
+        yield ended(AgentState.WAITING, f"its turn ended with {number} background tasks still running")
+        yield answered(Allow("its background work runs on"))
+        return
+    if agent.turn in (Beginner.PERSON, None):
+        yield ended(AgentState.ATTENDED, "a person's turn ended; it is left to that person for now")
+        yield answered(Allow("a person is talking to it"))
+        return
+
+    if delivery and delivery.delivered_at is not None and delivery.started_at is None:
+        yield DeliveryStarted(now=now, agent=o.agent, nonce=delivery.nonce)
+    task = world.tasks.get(agent.task) if agent.task else None
+    if task is None or delivery is None or delivery.delivered_at is None:
+        yield from _ended_without_task(agent, o, now)
+        return
+    yield from _judged(world, agent, task, o, now)
+
+
+def _ended_without_task(agent: Agent, o: Stopped, now: Now) -> Iterator[Event]:
+    yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=AgentState.READY)
+    delivery = agent.delivery
+    if delivery is None or delivery.delivered_at is None or agent.task is not None:
+        return
+    if o.workspace.changes and agent.reminders < 1:
+        problem = f"{o.workspace.changes} paths are not committed. Commit and push what belongs to the project, remove the rest."
+        yield PostAnswered(
+            now=now, agent=o.agent, n=o.n, answer=Say(Text("reminder", {"problem": problem})), reminds=True, reason=problem
+        )
+        return
+    yield DeliveryEnded(now=now, agent=o.agent, nonce=delivery.nonce, reason="told, and its turn ended")
+
+
+def _judged(world: World, agent: Agent, task: Task, o: Stopped, now: Now) -> Iterator[Event]:
+    """A turn on a task ended: said and proven, proven only, or neither."""
+    if task.attempt is None:
+        return
+    word = agent.word
+    gap = missing(task.attempt, o.workspace, no_change=bool(word and word.no_change))
+    if word and word.verb != "done" and not o.workspace.changes:
+        yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=AgentState.READY)
+        asked = "asks" if word.verb == "ask" else "is blocked"
+        yield TaskBlocked(now=now, task=task.id, reason=f"{agent.name} {asked}: {word.text}")
+        return
+    silent = agent.silent_stops + 1 if not gap and word is None else 0
+    yield TurnEnded(
+        now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=AgentState.READY, silent_stops=silent
+    )
+    if not gap and (word or silent >= 2):
+        yield TaskSubmitted(
+            now=now,
+            task=task.id,
+            reason=f"{agent.name} said done, and git proves it" if word else f"{agent.name} stopped twice with all committed",
+            head=o.workspace.head or task.attempt.base,
+            submission=world.fleet.submissions + 1,
+            no_change=word.text if word and word.no_change else "",
+            note=word.text if word else "",
+        )
+        return
+    if not gap:
+        text = Text("question", {"title": task.text})
+        reason = "all is committed, but it did not say done: asked once"
+        yield PostAnswered(now=now, agent=o.agent, n=o.n, answer=Say(text), reason=reason)
+        return
+    if agent.reminders < world.settings.max_reminders:
+        text = Text("reminder", {"problem": gap})
+        yield PostAnswered(now=now, agent=o.agent, n=o.n, answer=Say(text), reminds=True, reason=gap)
+        return
+    yield attempt_failed(world, task, f"after {agent.reminders} reminders: {gap}", now)
+
+
+def attempt_failed(world: World, task: Task, why: str, now: Now) -> Event:
+    """The attempt has failed: the task is open again after a while, or blocked when it had its retries."""
+    failures = task.failures + 1
+    if failures > world.settings.max_retries:
+        return TaskBlocked(now=now, task=task.id, reason=f"{failures} attempts failed, the last {why}")
+    return TaskOpened(
+        now=now,
+        task=task.id,
+        reason=f"attempt {failures} failed {why}",
+        failures=failures,
+        not_before=now.elapsed + world.settings.retry_delay,
+        generation=task.generation,
+    )
+
+
+# ---- prompts and conversations
+
+
+@on(Prompted)
+def prompted(world: World, o: Prompted, now: Now) -> Iterator[Event]:
+    """A prompt was submitted: ours is acknowledged once, a person's passes."""
+    yield Glimpsed(now=now, changes={"prompts": {**world.glimpses.prompts, o.connection: (o.agent, o.epoch, o.n)}})
+    agent = _current(world, o.agent, o.epoch)
+    if agent is None or o.n <= agent.prompt_post:
+        return
+    idle = agent.state is not AgentState.WORKING
+    answer: Answer = Allow()
+    beginner, state = None, None
+    if o.nonce is not None:
+        delivery = agent.delivery
+        if delivery is None or delivery.nonce != o.nonce or delivery.delivered_at is not None:
+            answer = Refuse("orchestrad sent this before; it counts once")
+        else:
+            yield Delivered(now=now, agent=o.agent, nonce=delivery.nonce, conversation=o.conversation, reason="its prompt arrived")
+            if delivery.kind is DeliveryKind.TASK:
+                answer = Hand(delivery.nonce)
+    elif o.by_cli:
+        beginner = Beginner.CLI if idle else None
+        state = AgentState.WORKING if idle else None
+    elif idle:
+        beginner, state = Beginner.PERSON, AgentState.ATTENDED
+    yield PromptTaken(
+        now=now,
+        agent=o.agent,
+        n=o.n,
+        answer=answer,
+        beginner=beginner,
+        state=state,
+        reason="the CLI went on by itself" if o.by_cli else "a person typed a prompt",
+    )
+
+
+@on(SessionStarted)
+def session_started(world: World, o: SessionStarted, now: Now) -> Iterator[Event]:
+    """A conversation is there."""
+    agent = _current(world, o.agent, o.epoch)
+    if agent is not None and o.n > agent.other_post:
+        yield RunBegan(
+            now=now,
+            agent=o.agent,
+            epoch=o.epoch,
+            conversation=o.conversation,
+            cleared=o.source == "clear",
+            n=o.n,
+            reason="its conversation goes on" if o.source == "resume" else "its conversation has begun",
+        )
+    yield _reply(world, o.connection, now)
+
+
+@on(SessionEnded)
+def session_ended(world: World, o: SessionEnded, now: Now) -> Iterator[Event]:
+    """A conversation was closed; by a person's /exit it is no crash when the run ends."""
+    agent = _current(world, o.agent, o.epoch)
+    if agent is not None and o.n > agent.other_post:
+        if o.reason == "prompt_input_exit":
+            yield PersonLeft(now=now, agent=o.agent, n=o.n, reason="a person left it with /exit")
+        else:
+            yield PostTaken(now=now, agent=o.agent, n=o.n)
+    yield _reply(world, o.connection, now)
+
+
+@on(TurnFailedHook)
+def turn_failed(world: World, o: TurnFailedHook, now: Now) -> Iterator[Event]:
+    """An API error ended the turn: a limit, a refused credential, or trouble that passes."""
+    agent = _current(world, o.agent, o.epoch)
+    if agent is not None and o.n > agent.other_post:
+        failures = agent.api_failures + 1
+        limited = o.error in LIMITS | REFUSALS
+        yield TurnBroken(
+            now=now,
+            agent=o.agent,
+            n=o.n,
+            state=AgentState.LIMITED if limited else AgentState.READY,
+            failures=failures,
+            again_at=now.elapsed + api_wait(failures),
+            until_wall=now.wall + FIRST_GUESS if o.error in LIMITS else None,
+            transcript=o.transcript if o.error in LIMITS else None,
+            reason=_failure_reason(agent, o),
+        )
+    yield _reply(world, o.connection, now)
+
+
+def _failure_reason(agent: Agent, o: TurnFailedHook) -> str:
+    said = f" ({o.text})" if o.text else ""
+    if o.error in LIMITS:
+        return f"its credential {agent.credential} has reached a limit{said}"
+    if o.error in REFUSALS:
+        mend = f"mend the file, then `orchestrad resume {agent.name}`"
+        return f"its credential {agent.credential} was refused: {o.error}{said}; {mend}"
+    return f"the API failed: {o.error}{said}; it goes on by itself"
+
+
+@on_outcome(ReadLimit)
+def limit_read(world: World, action: ReadLimit, result: object, now: Now) -> Events:
+    """When the limit is over, as the transcript says; without a word a guess stands."""
+    agent = world.agents.get(action.agent)
+    if agent is None or agent.limit_check != action.transcript:
+        return
+    if isinstance(result, int):
+        yield LimitRead(now=now, agent=agent.name, until_wall=result, reason=agent.reason)
+    else:
+        yield LimitRead(
+            now=now, agent=agent.name, until_wall=agent.limited_until_wall or now.wall + FIRST_GUESS, reason=agent.reason
+        )
+
+
+# ---- deliveries and the word
+
+
+@on(Acknowledged)
+def acknowledged(world: World, o: Acknowledged, now: Now) -> Iterator[Event]:
+    """The script checked out what it was handed: now, and not before, it is delivered."""
+    agent = _current(world, o.agent, o.epoch)
+    delivery = agent.delivery if agent else None
+    if agent is None or delivery is None or delivery.nonce != o.nonce:
+        yield _reply(world, o.connection, now, ok=False, text="superseded")
+        return
+    if not o.ok:
+        yield _reply(world, o.connection, now, ok=False, text="noted")
+        return
+    if delivery.delivered_at is None:
+        yield Delivered(now=now, agent=agent.name, nonce=delivery.nonce, conversation=agent.conversation, reason="checked out")
+    yield _reply(world, o.connection, now)
+
+
+@on(Said)
+def said(world: World, o: Said, now: Now) -> Iterator[Event]:
+    """The agent said done, blocked, or asked; it counts when its turn ends."""
+    agent = _current(world, o.agent, o.epoch)
+    if agent is None:
+        yield _reply(world, o.connection, now, ok=False, text="This run is over; nothing was recorded.")
+        return
+    task = world.tasks.get(agent.task) if agent.task else None
+    if task is None:
+        yield _reply(world, o.connection, now, ok=False, text="You have no task, so there is nothing to say of one.")
+        return
+    if o.n > agent.other_post:
+        yield WordGiven(now=now, agent=agent.name, n=o.n, word=o.word, reason=f"{o.word.verb}: {o.word.text}")
+    follows = {
+        "done": f"Recorded: done with {task.text!r}. End your turn now; the next task follows if all is committed.",
+        "blocked": "Recorded: blocked. Commit what you have and end your turn now; the Manager is told.",
+        "ask": "Recorded: your question goes to the Manager. Commit what you have and end your turn now.",
+    }
+    yield _reply(world, o.connection, now, text=follows[o.word.verb])
+
+
+@on(ToolUsed)
+def tool_used(world: World, o: ToolUsed, now: Now) -> Iterator[Event]:
+    """The first tool call after a delivery: the agent acts on it."""
+    agent = _current(world, o.agent, o.epoch)
+    if agent and agent.delivery and agent.delivery.delivered_at is not None and agent.delivery.started_at is None:
+        yield DeliveryStarted(now=now, agent=agent.name, nonce=agent.delivery.nonce)
+
+
+@on_outcome(TypePrompt)
+def prompt_typed(world: World, action: TypePrompt, result: object, now: Now) -> Iterator[Event]:
+    """A typed prompt is a hope; the hook that follows is the fact. Either way the screen has to be looked at anew."""
+    yield _forget_screen(world, action.agent, now)
+    if not isinstance(result, Failed):
+        yield DeliverySent(now=now, agent=action.agent, nonce=action.nonce, route=Route.TYPED)
+
+
+@on_outcome(ClearComposer)
+def composer_cleared(world: World, action: ClearComposer, result: object, now: Now) -> Iterator[Event]:
+    """What stands in the composer now is not known until it is looked at."""
+    yield _forget_screen(world, action.agent, now)
+
+
+def _forget_screen(world: World, agent: str, now: Now) -> Event:
+    screens = {name: seen for name, seen in world.glimpses.screens.items() if name != agent}
+    return Glimpsed(now=now, changes={"screens": screens})
+
+
+@on(ScreensSeen)
+def screens_seen(world: World, o: ScreensSeen, now: Now) -> Iterator[Event]:
+    """What screens and session files show; an idle one in the middle of a turn means that Escape was pressed."""
+    yield Glimpsed(now=now, changes={"screens": {**world.glimpses.screens, **o.screens}})
+    for name, seen in sorted(o.screens.items()):
+        agent = world.agents.get(name)
+        if agent is None or agent.run is None or seen.status != "idle" or seen.status_age < INTERRUPTED_AFTER:
+            continue
+        quiet_since = seen.asked_at - INTERRUPTED_AFTER
+        if agent.state is AgentState.WORKING and agent.turn_at < quiet_since and not _stop_waits(world, agent):
+            yield TurnInterrupted(now=now, agent=name, reason="its turn ended without a Stop: somebody pressed Escape")
+
+
+def _stop_waits(world: World, agent: Agent) -> bool:
+    return any(name == agent.name for name, _, _ in world.glimpses.stops.values())
+
+
+@on(Left)
+def left(world: World, o: Left, now: Now) -> Iterator[Event]:
+    """A connection is gone: nobody can be answered there."""
+    g = world.glimpses
+    yield Glimpsed(
+        now=now,
+        changes={
+            "stops": {c: v for c, v in g.stops.items() if c != o.connection},
+            "prompts": {c: v for c, v in g.prompts.items() if c != o.connection},
+            "replies": {c: v for c, v in g.replies.items() if c != o.connection},
+        },
+    )
+
+
+def _reply(world: World, connection: str, now: Now, *, ok: bool = True, text: str = "") -> Event:
+    return Glimpsed(now=now, changes={"replies": {**world.glimpses.replies, connection: (ok, text)}})

@@ -1,0 +1,46 @@
+"""The fleet as a whole: when it has finished, when it has ended."""
+
+from collections.abc import Iterator
+
+from orchestrad.core.agenda import Agenda
+from orchestrad.core.events import Event, FleetEnded, FleetFinished
+from orchestrad.core.readiness import is_hopeless
+from orchestrad.core.states import UNFINISHED, AgentState, FleetState, TaskState
+from orchestrad.core.world import World
+
+LINGER = 1_000_000  # the last word of the Manager may still be on its way to the lists
+
+
+def settle(world: World, agenda: Agenda) -> Iterator[Event]:
+    """Ends the fleet when no run is left, finishes it with `--until-done` when nothing is left to do."""
+    fleet = world.fleet
+    if fleet.state is FleetState.ENDING and all(agent.run is None for agent in world.agents.values()):
+        yield FleetEnded(now=agenda.now, reason=fleet.reason)
+    if fleet.state is not FleetState.RUNNING or not fleet.settings.until_done or fleet.finished is not None:
+        return
+    if _is_done(world, agenda):
+        stuck = [task for task in world.tasks.values() if task.state is TaskState.BLOCKED or task.state in UNFINISHED]
+        yield FleetFinished(
+            now=agenda.now,
+            status=1 if stuck else 0,
+            reason=f"{len(stuck)} tasks are blocked" if stuck else "every task is merged",
+        )
+
+
+def _is_done(world: World, agenda: Agenda) -> bool:
+    hub = world.hub
+    if hub.tip is None or hub.read != hub.tip or hub.move or hub.offers or hub.upstream_has != hub.tip:
+        return False
+    if any(task.state in UNFINISHED and not is_hopeless(world, task) for task in world.tasks.values()):
+        return False
+    if any(task.state is TaskState.DONE and not task.checked and task.listed for task in world.tasks.values()):
+        return False
+    if any(agent.state in (AgentState.WORKING, AgentState.WAITING) for agent in world.agents.values()):
+        return False
+    manager = world.agents.get("manager")  # type: ignore[call-overload]  # MANAGER
+    if world.settings.manager and manager is not None:
+        waits = any(note.wakes and note.nonce is None for note in world.notes.values())
+        if waits or manager.delivery is not None or manager.state is not AgentState.READY:
+            return False
+        return agenda.passed(manager.since_at + LINGER)
+    return bool(world.tasks) or agenda.passed(LINGER)
