@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from orchestrad.core.identity import ItemKey
 from orchestrad.core.ids import Oid
-from orchestrad.core.tasklist import ItemKey
 from orchestrad.errors import Refused, Unreachable
 
 
@@ -45,8 +45,8 @@ class Tick:
 class MergeOrder:
     """One commit to make on `onto`: the merge of `source` (None: only ticks), with `ticks` set in the same commit.
 
-    `base` is where the source's own work began. With `lists_from_source` False, what the source changed in task lists and
-    PROJECT_DIRECTION.md is dropped (a worker); else lists are merged by item (the Manager, upstream). `fast_forward`:
+    With `lists_from_source` False, what the source changed since the merge base in task lists and PROJECT_DIRECTION.md is
+    dropped (a worker); else lists are merged by item (the Manager, upstream). `fast_forward`:
     where `onto` is an ancestor of the source and nothing is to be ticked, the answer is the source itself.
     """
 
@@ -154,7 +154,10 @@ class Hub(Protocol):
         ...
 
     async def move(self, ref: str, *, new: Oid | None, expected: Oid | None) -> bool:
-        """Moves a ref if it stands where expected (None: absent); True when it is at `new` afterwards, False if it was elsewhere."""
+        """Moves a ref if it stands where expected (None: absent).
+
+        True when it is at `new` afterwards, durably; False if it was elsewhere.
+        """
         ...
 
     async def fetch(self) -> Oid:
@@ -162,7 +165,10 @@ class Hub(Protocol):
         ...
 
     async def push(self, oid: Oid) -> bool:
-        """Pushes `oid` to upstream's branch, never by force; False when upstream has moved. Raises UpstreamAway, UpstreamRefused."""
+        """Pushes `oid` to upstream's branch, never by force; False when upstream has moved.
+
+        Raises UpstreamAway, UpstreamRefused.
+        """
         ...
 
     async def serve(self, request: GitRequest, *, rescue: bool, authorize: Authorize) -> GitReply:
