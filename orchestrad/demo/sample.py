@@ -17,7 +17,7 @@ FILES: Final[Mapping[str, str]] = {
 Counts things in text: `python -m tally FILE` prints a line per counter.
 
 Each counter is a module in `src/tally/counters/` with a function `count(text)`; new ones are found by themselves.
-Tests: `PYTHONPATH=src python3 -m unittest discover tests`.
+Tests: `PYTHONPATH=src python3 -m unittest discover -s tests`.
 """,
     "CHANGELOG.md": "# Changes\n\n## Unreleased\n\n- The first counter: words.\n",
     "src/tally/__init__.py": '"""Counts things in text."""\n',
@@ -142,7 +142,7 @@ class Test{one.name.title().replace("_", "")}(unittest.TestCase):
     def test_nothing(self):
         self.assertEqual(count(""), 0)
 END
-PYTHONPATH=src python3 -m unittest -q tests/test_{one.name}.py
+PYTHONPATH=src python3 -m unittest discover -q -s tests -p test_{one.name}.py
 '''
     return _item(f"Count {one.name.replace('_', ' ')}", f"{one.meaning}: a counter and its test.", script)
 
