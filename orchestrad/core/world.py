@@ -268,6 +268,7 @@ class Task:
     reason: str = ""
     attempts: int = 0
     failures: int = 0
+    failure: str = ""  # why the latest attempt failed
     attempt: Attempt | None = None
     not_before: int = 0
     submission: int = 0  # its number in the merge queue

@@ -26,7 +26,8 @@ def _config_taken(world: World, e: ConfigTaken) -> Changed:
 
 @folds(FleetBegan)
 def _began(world: World, e: FleetBegan) -> Changed:
-    return [replace(world.fleet, state=FleetState.RUNNING, reason=e.reason, deadline_at=None, finished=None)]
+    fleet = replace(world.fleet, state=FleetState.RUNNING, reason=e.reason, deadline_at=None, finished=None)
+    return [fleet, replace(world.hub, read=None, fetch_at=0, push_at=0)]  # the branch is looked at anew
 
 
 @folds(FleetEnding)

@@ -62,7 +62,8 @@ def _made(world: World, e: CommitMade) -> Changed:
 
 @folds(BranchMoved)
 def _moved(world: World, e: BranchMoved) -> Changed:
-    return [replace(_without_source(world.hub, _move_of(world.hub)), tip=e.tip)]
+    hub = _without_source(world.hub, _move_of(world.hub))
+    return [replace(hub, tip=e.tip, upstream_has=e.tip if e.tip == hub.upstream else hub.upstream_has)]
 
 
 @folds(MoveDropped)
@@ -89,7 +90,7 @@ def _fetched(world: World, e: UpstreamFetched) -> Changed:
         replace(
             hub,
             upstream=e.tip,
-            upstream_has=None if fresh and hub.upstream_has != e.tip else hub.upstream_has,
+            upstream_has=e.tip if e.tip == hub.tip else None if fresh else hub.upstream_has,
             upstream_conflict=() if fresh else hub.upstream_conflict,
             upstream_trouble="" if hub.push_at <= e.now.elapsed else hub.upstream_trouble,
             upstream_failures=0 if hub.push_at <= e.now.elapsed else hub.upstream_failures,

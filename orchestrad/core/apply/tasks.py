@@ -92,6 +92,7 @@ def _opened(world: World, e: TaskOpened) -> Changed:
         TaskState.OPEN,
         e,
         failures=e.failures,
+        failure=e.reason if e.failures else "",
         not_before=e.not_before,
         generation=e.generation,
         attempt=None,

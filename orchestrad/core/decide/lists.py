@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from orchestrad.core.actions import BranchFound, ReadBranch
 from orchestrad.core.decide import Events, on_outcome
+from orchestrad.core.decide.landing import done, landed
 from orchestrad.core.events import (
-    BranchMoved,
     BranchRead,
     Event,
     MoveDropped,
@@ -32,9 +32,7 @@ def branch_found(world: World, action: ReadBranch, result: object, now: Now) -> 
         return
     move = world.hub.move
     if move is not None and result.tip != world.hub.tip and move.oid == result.tip:
-        yield BranchMoved(now=now, tip=result.tip, reason="found done")
-        if move.task is not None:
-            yield done(world.tasks[move.task], result.tip, now, checked=move.task in move.ticks)
+        yield from landed(world, move, result.tip, now, "found done")
         return  # read again: the world is another now
     if move is not None and result.tip != move.onto:
         yield MoveDropped(now=now, took_source=False, reason="the branch was elsewhere")
@@ -59,11 +57,6 @@ def branch_found(world: World, action: ReadBranch, result: object, now: Now) -> 
         if task.id in result.contained and task.state is TaskState.SUBMITTED and (move is None or move.task != task.id):
             yield done(task, result.tip, now, checked=False, why="its work was found in the branch")
     yield from _compared(world, lists, now)
-
-
-def done(task: Task, merged: str | None, now: Now, *, checked: bool, why: str = "merged") -> TaskDone:
-    """The task's work is in the shared branch."""
-    return TaskDone(now=now, task=task.id, merged=merged, checked=checked, reason=why)  # type: ignore[arg-type]  # an oid
 
 
 def _compared(world: World, lists: Mapping[str, TaskList], now: Now) -> Iterator[Event]:

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from orchestrad.core.actions import FetchUpstream, MakeCommit, MoveBranch, PushUpstream
 from orchestrad.core.backoff import upstream_wait
 from orchestrad.core.decide import Events, on, on_outcome
-from orchestrad.core.decide.lists import done
+from orchestrad.core.decide.landing import done, landed
 from orchestrad.core.events import (
-    BranchMoved,
     CommitMade,
     ConflictFound,
     Event,
@@ -78,13 +77,7 @@ def branch_moved(world: World, action: MoveBranch, result: object, now: Now) -> 
     if move is None or move.oid != action.new:
         return
     if result is True:
-        yield BranchMoved(now=now, tip=action.new, reason=f"moved for {move.kind.value} {move.task or ''}".strip())
-        for ticked in move.ticks:
-            task = world.tasks[ticked]
-            if task.state is TaskState.SUBMITTED or (task.state is TaskState.DONE and not task.checked):
-                yield done(task, task.merged or action.new, now, checked=True)
-        if move.task is not None and move.task not in move.ticks:
-            yield done(world.tasks[move.task], action.new, now, checked=False)
+        yield from landed(world, move, action.new, now, f"moved for {move.kind.value} {move.task or ''}".strip())
     elif result is False:
         yield MoveDropped(now=now, took_source=False, reason="the branch had moved meanwhile")
 

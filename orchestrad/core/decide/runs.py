@@ -64,20 +64,8 @@ def engine_away(world: World, o: EngineAway, now: Now) -> Iterator[Event]:
 
 def run_ended(world: World, agent: Agent, run: Run, seen: RunListed | None, now: Now, why: str = "") -> RunEnded:
     """What follows the death of the present run: stopped as ordered, left by a person, or a crash that is counted."""
-    reason = why or _cause(seen)
     unseen = run.begun_at is None
-    if run.told_to_end:
-        return RunEnded(
-            now=now,
-            agent=agent.name,
-            epoch=run.epoch,
-            state=AgentState.BACKING_OFF if unseen and not _is_ending(world, agent) else AgentState.STOPPED,
-            deaths=agent.deaths + unseen,
-            start_at=now.elapsed + restart_wait(world.settings, agent.deaths + 1, agent.name, run.epoch) if unseen else None,
-            forget_conversation=run.resumes and unseen,
-            reason=agent.reason or reason,
-        )
-    if run.left:
+    if run.left or (run.told_to_end and not unseen) or _is_ending(world, agent):
         return RunEnded(
             now=now,
             agent=agent.name,
@@ -85,11 +73,14 @@ def run_ended(world: World, agent: Agent, run: Run, seen: RunListed | None, now:
             state=AgentState.STOPPED,
             deaths=agent.deaths,
             start_at=None,
-            reason="a person left it with /exit",
+            reason="a person left it with /exit" if run.left else agent.reason or why,
         )
-    lived = now.elapsed - (run.begun_at if run.begun_at is not None else now.elapsed)
+    reason = agent.reason if run.told_to_end else why or _cause(seen)
+    lived = 0 if run.begun_at is None else now.elapsed - run.begun_at
     deaths = 1 if lived > world.settings.restart_forget_after else agent.deaths + 1
     broken = deaths >= world.settings.breaker
+    if broken:
+        reason = f"{reason}; {deaths} in a row, so it is not started again until `orchestrad resume {agent.name}`"
     return RunEnded(
         now=now,
         agent=agent.name,
@@ -98,9 +89,7 @@ def run_ended(world: World, agent: Agent, run: Run, seen: RunListed | None, now:
         deaths=deaths,
         start_at=now.elapsed + restart_wait(world.settings, deaths, agent.name, run.epoch),
         forget_conversation=run.resumes and unseen,
-        reason=f"{reason}; {deaths} in a row, so it is not started again until `orchestrad resume {agent.name}`"
-        if broken
-        else reason,
+        reason=reason,
     )
 
 

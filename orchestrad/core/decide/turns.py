@@ -1,9 +1,10 @@
 """What an agent's hooks and its `orch` mean: the beginning and end of turns, deliveries acknowledged, the word said."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
-from orchestrad.core.actions import ClearComposer, ReadLimit, TypePrompt
+from orchestrad.core.actions import AnswerHook, ClearComposer, LookAtScreen, ReadLimit, Reply, TypePrompt
 from orchestrad.core.backoff import api_wait
 from orchestrad.core.decide import Events, on, on_outcome
 from orchestrad.core.events import (
@@ -54,11 +55,13 @@ from orchestrad.core.world import (
     Refuse,
     Route,
     Say,
+    ScreenSeen,
     Task,
     Text,
     World,
 )
 
+T = TypeVar("T")
 LIMITS = frozenset({"rate_limit", "usage_limit_reached"})
 REFUSALS = frozenset({"authentication_failed", "billing_error"})
 FIRST_GUESS = 60 * SECOND  # API keys give no reset time: tried again after this, see facts on StopFailure
@@ -378,15 +381,34 @@ def _stop_waits(world: World, agent: Agent) -> bool:
 @on(Left)
 def left(world: World, o: Left, now: Now) -> Iterator[Event]:
     """A connection is gone: nobody can be answered there."""
+    yield _closed(world, o.connection, now)
+
+
+@on_outcome(AnswerHook)
+def hook_answered(world: World, action: AnswerHook, result: object, now: Now) -> Iterator[Event]:
+    """Whether the answer arrived is told by what follows; the connection is used up."""
+    yield _closed(world, action.connection, now)
+
+
+@on_outcome(Reply)
+def replied(world: World, action: Reply, result: object, now: Now) -> Iterator[Event]:
+    """As for hooks."""
+    yield _closed(world, action.connection, now)
+
+
+@on_outcome(LookAtScreen)
+def looked(world: World, action: LookAtScreen, result: object, now: Now) -> Events:
+    """One screen, asked for."""
+    if isinstance(result, ScreenSeen):
+        yield from screens_seen(world, ScreensSeen({action.agent: result}), now)
+
+
+def _closed(world: World, connection: str, now: Now) -> Event:
+    def without(open_: Mapping[str, T]) -> dict[str, T]:
+        return {name: value for name, value in open_.items() if name != connection}
+
     g = world.glimpses
-    yield Glimpsed(
-        now=now,
-        changes={
-            "stops": {c: v for c, v in g.stops.items() if c != o.connection},
-            "prompts": {c: v for c, v in g.prompts.items() if c != o.connection},
-            "replies": {c: v for c, v in g.replies.items() if c != o.connection},
-        },
-    )
+    return Glimpsed(now=now, changes={"stops": without(g.stops), "prompts": without(g.prompts), "replies": without(g.replies)})
 
 
 def _reply(world: World, connection: str, now: Now, *, ok: bool = True, text: str = "") -> Event:

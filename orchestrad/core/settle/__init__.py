@@ -1,6 +1,7 @@
 """What the fleet decides of itself: concern by concern, each from one snapshot, until nothing more follows."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from orchestrad.core.agenda import Agenda
@@ -28,20 +29,55 @@ class Restless(Exception):
     """The rules did not come to rest. This is a bug in orchestrad; please report it with the text."""
 
 
-def settle(world: World, agenda: Agenda, *, skip: Callable[[str], bool] = lambda _: False) -> Iterator[tuple[str, Event]]:
-    """The events that follow from the world as it stands, each with its concern; the caller applies them in this order.
+class ConcernFailed(Exception):
+    """A concern raised: a bug in orchestrad. The reactor sets it aside, for one agent where that helps."""
 
-    Concerns for which `skip` says so are left out. Raises Restless.
+    def __init__(self, concern: str, agent: str | None) -> None:
+        super().__init__(f"the concern {concern} raised" + (f" over {agent}" if agent else ""))
+        self.concern = concern
+        self.agent = agent
+
+
+def settle(world: World, agenda: Agenda, *, aside: Collection[tuple[str, str | None]] = ()) -> Iterator[Event]:
+    """The events that follow from the world as it stands; the caller applies them in this order.
+
+    `aside` names concerns that are left out, whole (None) or for an agent. Raises Restless, ConcernFailed.
     """
     for _ in range(PASSES):
         silent = True
         for name, concern in CONCERNS:
-            if skip(name):
+            if (name, None) in aside:
                 continue
-            for event in list(concern(world, agenda)):
+            hidden = {agent for other, agent in aside if other == name and agent is not None}
+            for event in _asked(name, concern, without(world, hidden), agenda):
                 world = apply(world, event)
                 silent = False
-                yield name, event
+                yield event
         if silent:
             return
     raise Restless(f"the fleet's decisions did not come to rest within {PASSES} passes")
+
+
+def without(world: World, agents: Collection[str]) -> World:
+    """The world as a rule sees it for which these agents are set aside."""
+    if not agents:
+        return world
+    return replace(world, agents={name: agent for name, agent in world.agents.items() if name not in agents})
+
+
+def _asked(name: str, concern: Concern, world: World, agenda: Agenda) -> list[Event]:
+    try:
+        return list(concern(world, agenda))
+    except Exception as error:
+        raise ConcernFailed(name, culprit(world, lambda less: list(concern(less, agenda)))) from error
+
+
+def culprit(world: World, attempt: Callable[[World], object]) -> str | None:
+    """The agent without which `attempt` does not raise; None when it is none of them alone."""
+    for name in world.agents:
+        try:
+            attempt(without(world, {name}))
+        except Exception:  # noqa: BLE001, S112  # whatever it raises, this agent alone is not the reason
+            continue
+        return name
+    return None

@@ -15,8 +15,9 @@ def settle(world: World, agenda: Agenda) -> Iterator[Event]:
     for agent in sorted(world.agents.values(), key=lambda agent: agent.name):
         if agent.run is None or agent.state is not AgentState.READY:
             continue
-        delivery = agent.delivery
-        if world.fleet.state is FleetState.RUNNING and agenda.passed(agent.start_at or 0):
+        running = world.fleet.state is FleetState.RUNNING
+        delivery = agent.delivery if running else None
+        if running and agenda.passed(agent.start_at or 0):
             wanted = restart_delivery(world, agenda, agent, agent.conversation)
             if wanted is not None and wanted != delivery:
                 delivery = wanted

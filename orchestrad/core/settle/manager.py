@@ -33,7 +33,7 @@ def settle(world: World, agenda: Agenda) -> Iterator[Event]:
             kinds = ", ".join(sorted({note.kind for note in first}))
             yield DeliveryOrdered(now=agenda.now, agent=MANAGER, delivery=delivery, reason=f"there is news: {kinds}")
     if agent.post and agent.post.answer is None:
-        yield from answer(agent, agent.post.n, delivery, agenda)
+        yield from answer(agent, agent.post.n, delivery if world.fleet.state is FleetState.RUNNING else None, agenda)
 
 
 def _gather(note: Note) -> int:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from orchestrad.core.agenda import Agenda
-from orchestrad.core.events import AgentGivenBack, DeliveryOrdered, Event, RunEndOrdered, RunOrdered
+from orchestrad.core.events import AgentGivenBack, DeliveryOrdered, DeliverySent, Event, RunEndOrdered, RunOrdered
 from orchestrad.core.ids import Epoch, conversation_id
 from orchestrad.core.settle.deliveries import restart_delivery
 from orchestrad.core.states import IN_CONVERSATION, IN_TURN, AgentState, FleetState
-from orchestrad.core.world import Agent, World
+from orchestrad.core.world import Agent, Route, World
 
 STARTABLE = frozenset({AgentState.STOPPED, AgentState.BACKING_OFF})
 
@@ -44,6 +44,8 @@ def _start(world: World, agenda: Agenda, agent: Agent) -> Iterator[Event]:
         carries=delivery.nonce if delivery else None,
         reason=f"{agent.reason}; started again" if agent.epoch else "the first start",
     )
+    if delivery is not None:
+        yield DeliverySent(now=agenda.now, agent=agent.name, nonce=delivery.nonce, route=Route.ARGV)
 
 
 def _end(world: World, agenda: Agenda, agent: Agent, *, ending: bool) -> Iterator[Event]:

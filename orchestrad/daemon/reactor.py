@@ -1,0 +1,212 @@
+"""The one task that owns the world: decide, settle, commit, swap, plan, and start what is ordered.
+
+Durable before visible: nothing is answered, typed, merged or started before what it follows from is committed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import structlog
+
+from orchestrad.clock.port import Clock
+from orchestrad.core.actions import Action
+from orchestrad.core.agenda import Agenda
+from orchestrad.core.apply import fold
+from orchestrad.core.decide import decide
+from orchestrad.core.events import Event, Glimpsed
+from orchestrad.core.observations import Failed, Outcome
+from orchestrad.core.plan import plan
+from orchestrad.core.settle import ConcernFailed, Restless, settle
+from orchestrad.core.world import Entity, Glimpses, Removed, World, key_of
+from orchestrad.daemon.orders import Orders, time_limit
+from orchestrad.errors import Gone, Refused, Unreachable
+from orchestrad.store.port import Store
+
+log = structlog.get_logger("orchestrad.reactor")
+
+BATCH: Final = 256  # observations that are decided together at most
+ASIDE_FOR: Final = 60_000_000  # microseconds after which a concern that raised is tried again
+
+Execute = Callable[[Action], Awaitable[object]]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one batch changes, row by row, and why."""
+
+    world: World
+    rows: dict[tuple[type, str], Entity | Removed] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+    def add(self, event: Event) -> None:
+        self.world, changed = fold(self.world, event)
+        for entity in changed:
+            if isinstance(entity, Removed):
+                self.rows[entity.kind, entity.key] = entity
+            elif not isinstance(entity, Glimpses):
+                self.rows[type(entity), key_of(entity)] = entity
+        if not isinstance(event, Glimpsed):
+            self.events.append(event)
+
+    def copy(self) -> "_Batch":
+        return _Batch(self.world, dict(self.rows), list(self.events))
+
+
+class Reactor:
+    """Takes observations, owns the world, gives orders."""
+
+    def __init__(self, world: World, *, clock: Clock, store: Store, execute: Execute) -> None:
+        self._world = world
+        self._clock = clock
+        self._store = store
+        self._execute = execute
+        self._orders = Orders()
+        self._news: asyncio.Queue[tuple[object, asyncio.Future[None] | None]] = asyncio.Queue()
+        self._aside: dict[tuple[str, str | None], int] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self.listeners: list[Callable[[World, list[Event]], None]] = []
+
+    @property
+    def world(self) -> World:
+        """All that is known and committed."""
+        return self._world
+
+    def offer(self, observation: object) -> None:
+        """Takes news without waiting for what becomes of it."""
+        self._news.put_nowait((observation, None))
+
+    async def submit(self, observation: object) -> None:
+        """Takes news; returns when all that follows from it is durable."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._news.put_nowait((observation, done))
+        await done
+
+    async def run(self) -> None:
+        """Works until cancelled. Raises CommitFailed: then the store is to be loaded anew."""
+        wake_at: int | None = None
+        try:
+            while True:
+                wake_at = await self._turn(await self._gather(wake_at))
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _gather(self, wake_at: int | None) -> list[tuple[object, asyncio.Future[None] | None]]:
+        """What has arrived; waits for the first, no longer than until the alarm."""
+        news = []
+        try:
+            if wake_at is None:
+                news.append(await self._news.get())
+            else:
+                wait = max(0, wake_at - self._clock.now().elapsed) / 1_000_000
+                async with asyncio.timeout(wait):
+                    news.append(await self._news.get())
+        except TimeoutError:
+            pass
+        while len(news) < BATCH and not self._news.empty():
+            news.append(self._news.get_nowait())
+        return news
+
+    async def _turn(self, news: list[tuple[object, asyncio.Future[None] | None]]) -> int | None:
+        """One batch; gives the instant of the alarm."""
+        agenda = Agenda(self._clock.now())
+        batch = _Batch(self._world)
+        for observation, _ in news:
+            if isinstance(observation, Outcome):
+                failed = isinstance(observation.result, Failed)
+                self._orders.end(observation.action, failed=failed, elapsed=agenda.now.elapsed)
+            batch = self._decided(batch, observation, agenda)
+        batch = self._settled(batch, agenda)
+        if batch.rows or batch.events:
+            try:
+                await self._store.commit(list(batch.rows.values()), batch.events)
+            except BaseException:
+                for _, done in news:
+                    if done is not None:
+                        done.cancel()
+                raise
+        self._world = batch.world
+        for _, done in news:
+            if done is not None and not done.done():
+                done.set_result(None)
+        for listener in self.listeners:
+            listener(self._world, batch.events)
+        for action in self._planned(agenda):
+            if self._orders.take(action, agenda):
+                task = asyncio.create_task(self._carried_out(action), name=f"{type(action).__name__} {action.key}")
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+        return agenda.wake_at
+
+    def _decided(self, batch: _Batch, observation: object, agenda: Agenda) -> _Batch:
+        tried = batch.copy()
+        try:
+            for event in decide(tried.world, observation, agenda.now):
+                tried.add(event)
+        except Exception as error:
+            log.exception("observation.rejected", observation=type(observation).__name__)
+            self._tell(batch, agenda, f"news of kind {type(observation).__name__} was rejected: {error}")
+            return batch
+        return tried
+
+    def _settled(self, batch: _Batch, agenda: Agenda) -> _Batch:
+        while True:
+            tried = batch.copy()
+            try:
+                for event in settle(tried.world, agenda, aside=self._set_aside(agenda)):
+                    tried.add(event)
+            except ConcernFailed as error:
+                self._put_aside(batch, error, agenda)
+            except Restless as error:
+                log.exception("settle.restless")
+                self._tell(batch, agenda, str(error))
+                return batch
+            else:
+                return tried
+
+    def _planned(self, agenda: Agenda) -> list[Action]:
+        while True:
+            try:
+                return plan(self._world, agenda, aside=self._set_aside(agenda))
+            except ConcernFailed as error:
+                batch = _Batch(self._world)
+                self._put_aside(batch, error, agenda)
+                self._world = batch.world
+
+    def _set_aside(self, agenda: Agenda) -> list[tuple[str, str | None]]:
+        self._aside = {name: until for name, until in self._aside.items() if not agenda.passed(until)}
+        return list(self._aside)
+
+    def _put_aside(self, batch: _Batch, error: ConcernFailed, agenda: Agenda) -> None:
+        log.error("concern.set_aside", concern=error.concern, agent=error.agent, exc_info=error.__cause__)
+        self._aside[error.concern, error.agent] = agenda.now.elapsed + ASIDE_FOR
+        whom = f" for {error.agent}" if error.agent else ""
+        self._tell(batch, agenda, f"{error.concern}{whom} was set aside for a minute: {error.__cause__!r}")
+
+    def _tell(self, batch: _Batch, agenda: Agenda, fault: str) -> None:
+        faults = {**batch.world.glimpses.faults, fault: str(agenda.now.wall)}
+        batch.world = replace(batch.world, glimpses=replace(batch.world.glimpses, faults=dict(list(faults.items())[-10:])))
+
+    async def _carried_out(self, action: Action) -> None:
+        """Carries out one order and reports what it came to; never raises but when it is cancelled."""
+        result: object
+        try:
+            async with asyncio.timeout(time_limit(action)):
+                result = await self._execute(action)
+        except TimeoutError:
+            result = Failed("late", f"{type(action).__name__} took longer than {time_limit(action):.0f} s")
+        except Unreachable as error:
+            result = Failed("unreachable", str(error))
+        except Refused as error:
+            result = Failed("refused", str(error))
+        except Gone as error:
+            result = Failed("gone", str(error))
+        except Exception as error:
+            log.exception("action.raised", action=type(action).__name__, key=action.key)
+            result = Failed("bug", f"{type(error).__name__}: {error}")
+        if isinstance(result, Failed) and result.kind != "bug":
+            log.info("action.failed", action=type(action).__name__, key=action.key, kind=result.kind, why=result.text)
+        self.offer(Outcome(action, result))
