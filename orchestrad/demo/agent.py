@@ -84,8 +84,7 @@ class Agent:
         self._exit_status = status
 
     def _leave(self, reason: str, status: int) -> None:
-        if self._is_ending:  # told twice: at once
-            self._exit_status = status
+        if self._is_ending:
             return
         self._is_ending = True
         self._loop.close_all()
@@ -181,7 +180,9 @@ class Agent:
             number = self._signals.pop(0)
             if number in (signal.SIGWINCH, signal.SIGCONT):
                 self._screen.redraw()
-            else:
+            elif self._is_ending and number == signal.SIGTERM:  # told twice: at once
+                self._exit_status = 128 + number
+            else:  # a terminal that goes away says so twice, by HUP and by the end of input
                 self._leave("other", 128 + number)
 
     def _new_mind(self) -> Mind:

@@ -148,7 +148,7 @@ PYTHONPATH=src python3 -m unittest discover -q -s tests -p test_{one.name}.py
 
 
 def _announce(one: Feature) -> str:
-    body = f"Users should read of the coming counter «{one.name}» in the changelog.\n\n<!-- act: pause 1 -->"
+    body = f"Users should read of the coming counter of {one.name} in the changelog.\n\n<!-- act: pause 1 -->"
     return _item(f"Announce the counter of {one.name}", body, f"echo '- Counts {one.name}.' >> CHANGELOG.md\n")
 
 

@@ -145,8 +145,9 @@ class Screen:
 
     def _put(self, text: str) -> None:
         with suppress(OSError):  # nobody looks any more; the agent works on until it is told to end
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            data = text.encode(errors="replace")
+            while data:  # past sys.stdout: what its buffer could not get rid of would spoil the exit status
+                data = data[os.write(sys.stdout.fileno(), data) :]
 
 
 def _wrapped(line: str, width: int) -> list[str]:

@@ -28,6 +28,12 @@ _ACTS = re.compile(r"<!--\s*act:\s*(.*?)\s*-->", re.DOTALL)
 _ACT = re.compile(r'([a-z][a-z-]*)((?:\s+(?:"[^"]*"|[^\s,"]+))*)')
 _FENCE = re.compile(r"^([ \t>]*)(`{3,}|~{3,})sh\b[^\n]*\n(.*?)^[ \t>]*\2`*[ \t]*$", re.DOTALL | re.MULTILINE)
 _CREATE = re.compile(r"^[ \t]*(?:[-*] )?Create (?:the )?file `?([^\s`]+)`? with [`\"“]?(.+?)[`\"”]?\.?$", re.MULTILINE)
+_TITLES = tuple(
+    map(
+        re.compile,
+        (r"«(.+?)»", r"^[-*] \[[ xX]\] (.+)", r"^#+ (.+)", r"^\*\*(.+?)\*\*", r"^(?:Your )?(?:next )?[Tt]ask\b[^:]*: (.+)"),
+    )
+)
 _FEEDBACK = "Stop hook feedback:"
 _TITLE_LIMIT = 72  # git's own convention for a subject
 
@@ -60,17 +66,11 @@ def prose_task(text: str) -> Task:
 
 
 def title_of(text: str) -> str:
-    """What to call the work: the first line in quotation marks, checkbox, heading or bold, else the first line of words."""
+    """What to call the work: the first line that quotes, ticks, heads or names something, else the first line of words."""
     lines = [line.strip() for line in _ACTS.sub("", text).splitlines() if line.strip() and line.strip() != _FEEDBACK]
-    for pattern in (
-        r"«(.+?)»",
-        r"^[-*] \[[ xX]\] (.+)",
-        r"^#+ (.+)",
-        r"^\*\*(.+?)\*\*",
-        r"^(?:Your )?(?:next )?[Tt]ask\b[^:]*: (.+)",
-    ):
-        for line in lines:
-            if found := re.search(pattern, line):
+    for line in lines:
+        for pattern in _TITLES:
+            if found := pattern.search(line):
                 return _shortened(re.sub(r"\s*\{#?[^{}]*\}$", "", found[1]))
     return _shortened(lines[0]) if lines else "Work"
 

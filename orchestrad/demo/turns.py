@@ -78,6 +78,7 @@ class Turns:
         if self._queue and not composer.text:
             composer.text = "\n".join(self._queue)
         self._queue.clear()
+        self._screen.has_queued = False
         self._screen.say("  ⎿ Interrupted by user", "bad")
         self._rest()
 
@@ -188,7 +189,7 @@ class Turns:
         if cap and self._blocks > cap:
             self._screen.say(f"  ⎿ Stop hook blocked {self._blocks} times in a row: ending the turn", "bad")
             return False
-        self._screen.say(f"  ⎿ {_short(answer.reason, 3)}", "accent")
+        self._screen.say("  ⎿ " + _short(answer.reason, 3).replace("\n", "\n    "), "accent")
         self._hear("feedback", f"Stop hook feedback:\n{answer.reason}")
         return True
 
@@ -301,6 +302,6 @@ def _awaited(jobs: list[Job]) -> Activity:
 
 
 def _short(text: str, rows: int) -> str:
-    lines = text.strip().splitlines() or [""]
+    lines = [line for line in text.splitlines() if line.strip()] or [""]
     more = [f"… +{len(lines) - rows} lines"] if len(lines) > rows else []
     return "\n".join([*lines[:rows], *more])

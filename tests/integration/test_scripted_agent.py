@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.scripted_agent import CONVERSATION, HookServer, Place, Terminal, terminal
+from tests.support.scripted_agent import CONVERSATION, LIMIT, HookServer, Place, Terminal, terminal
 
 TASK = "# Add {0}\n\nPlease.\n\n```sh\necho {0} > {0}.txt\n```\n"
 SLOW = "# Be slow\n\n```sh\necho $$ > pid\nsleep 60\n```\n"
@@ -224,6 +224,15 @@ def test_sigterm_ends_tool_and_agent_and_says_so(place: Place, server: HookServe
     assert server.events()[-1] == "SessionEnd"
     assert server.of("SessionEnd")[0]["reason"] == "other"
     assert "Stop" not in server.events()
+
+
+def test_a_terminal_that_goes_away_ends_the_agent_with_a_word(place: Place, server: HookServer) -> None:
+    with terminal(place) as agent:
+        agent.until(lambda: server.of("SessionStart") and place.status() == "idle", "the agent is ready")
+        agent.hang_up()
+        agent.process.send_signal(signal.SIGHUP)
+        assert agent.process.wait(LIMIT) == 128 + signal.SIGHUP
+    assert server.of("SessionEnd")[0]["reason"] == "other"
 
 
 def test_two_ctrl_c_leave_an_idle_agent(place: Place, server: HookServer) -> None:

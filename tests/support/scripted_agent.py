@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrad.demo.project import agent_command
+from tests.support.leftovers import MARK
 
 LIMIT = 20.0  # seconds that any one thing may take
 CONVERSATION = "0f0e0d0c-0b0a-4908-a706-050403020100"
@@ -99,6 +100,7 @@ class Place:
             "ORCHESTRAD_HOOKS": str(tools),
             "ORCHESTRAD_SCRIPT_PACE": "0.01",
             "AGENT_TOKEN": "token-1",
+            MARK: os.environ.get(MARK, ""),  # what an agent leaves behind is noticed
         }
         trusted = {str(self.workspace): {"hasTrustDialogAccepted": True}}
         (self.home / ".claude.json").write_text(json.dumps({"hasCompletedOnboarding": True, "projects": trusted}))
@@ -161,6 +163,7 @@ class Terminal:
         )
         os.close(slave)
         self.output = ""
+        self._is_open = True
 
     def resize(self, rows: int, columns: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -190,11 +193,17 @@ class Terminal:
         after = self.text().rpartition("\u276f\u00a0")[2]
         return after.partition("\r\n─")[0].replace("\r\n  ", "\n")
 
+    def hang_up(self) -> None:
+        """The terminal goes away under the program."""
+        os.close(self._master)
+        self._is_open = False
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        os.close(self._master)
+        if self._is_open:
+            os.close(self._master)
 
     def _read(self, wait: float) -> None:
         while select.select([self._master], [], [], wait)[0]:
