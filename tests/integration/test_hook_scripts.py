@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.agent_side import HOOKS, TOKEN, AgentSide, Answer, DaemonStandin, Post, Ran, git, until
+from tests.support.agent_side import HOOKS, SHELLS, TOKEN, AgentSide, Answer, DaemonStandin, Post, Ran, git, until
 
-SHELLS = [command for command in (("dash",), ("busybox", "sh"), ("bash", "--posix")) if shutil.which(command[0])]
 BLOCK = '{"decision":"block","reason":"Do T-2\\n\\nIt is \\"urgent\\"."}'
 
 

@@ -21,6 +21,8 @@ from tests.support.leftovers import MARK
 
 HOOKS = Path(__file__).parents[2] / "hooks"
 TOKEN = "worker-1.3.proof"
+# What the scripts promise to run under, as far as it is on this machine; bash stands for macOS.
+SHELLS = [command for command in (("dash",), ("busybox", "sh"), ("bash", "--posix")) if shutil.which(command[0])]
 
 
 @dataclass(frozen=True)
