@@ -191,8 +191,10 @@ def _become(spec: dict[str, Any], runner: int, prctl: Any) -> NoReturn:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != runner:
             os._exit(BY_SIGNAL + signal.SIGKILL)  # it died before the kernel knew that we go with it
-    for changed in (signal.SIGCHLD, signal.SIGCONT, signal.SIGPIPE, signal.SIGXFSZ):  # the last two by Python
-        signal.signal(changed, signal.SIG_DFL)
+    # Changed by us, by Python (PIPE, XFSZ), or ignored by whoever started the terminal server (INT, of a shell's `&`).
+    for changed in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError):  # the C library keeps some for itself
+            signal.signal(changed, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.chdir(spec["working_directory"])
     terminal = {name: os.environ[name] for name in FROM_THE_TERMINAL if name in os.environ}
