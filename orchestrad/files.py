@@ -1,27 +1,31 @@
-"""Where the files lie that are shipped with the package and not imported: hooks/ and docker/.
+"""Where the files lie that ship beside the code: `hooks/` and `docker/`, in a checkout or in an installed package."""
 
-In a checkout they are at the repository's root, in an installed wheel inside the package (`[tool.hatch.build]` in
-pyproject.toml puts them there).
-"""
-
+import re
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-PACKAGE: Final = Path(__file__).resolve().parent
+_PACKED: Final = Path(__file__).parent / "_files"  # where the wheel has them
+_ROOT: Final = _PACKED if _PACKED.is_dir() else Path(__file__).parent.parent
+
+HOOKS: Final = _ROOT / "hooks"
+DOCKER: Final = _ROOT / "docker"
 
 
 def hooks_directory() -> Path:
     """What agents run from `$ORCHESTRAD_HOOKS`: the hook script, `orch`, the entrypoint."""
-    return _shipped("hooks")
+    return HOOKS
 
 
 def docker_directory() -> Path:
     """What the agent image is built from."""
-    return _shipped("docker")
+    return DOCKER
 
 
-def _shipped(name: str) -> Path:
-    for directory in (PACKAGE / "_files" / name, PACKAGE.parent / name):
-        if directory.is_dir():
-            return directory
-    raise FileNotFoundError(f"the installed orchestrad lacks its {name}/ directory ({PACKAGE}). Install it again")
+@cache
+def cli_version() -> str:
+    """The version of Claude Code that agents run; docker/agent.Dockerfile is the one place that says it."""
+    found = re.search(r"^ARG CLAUDE_CODE_VERSION=(\S+)$", (DOCKER / "agent.Dockerfile").read_text(), re.MULTILINE)
+    if found is None:
+        raise RuntimeError("docker/agent.Dockerfile names no CLAUDE_CODE_VERSION: this is a bug")
+    return found[1]
