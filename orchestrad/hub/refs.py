@@ -16,7 +16,7 @@ from typing import Final
 from orchestrad.core.ids import Oid
 from orchestrad.errors import Refused
 from orchestrad.hub.names import ZERO, is_oid, is_ref_name
-from orchestrad.hub.run import Git, GitFailed
+from orchestrad.hub.run import Git, GitFailed, reason_of
 
 # git holds the lock of a ref for milliseconds. One this old was left behind by a process that was killed.
 STALE: Final = timedelta(seconds=10)
@@ -62,7 +62,7 @@ async def move_ref(git: Git, name: str, *, new: Oid | None, expected: Oid | None
             done = await git.run("update-ref", "--no-deref", *order, accept=(0, 1, 128))
         found = await read_ref(git, name)
         if done.status and found == expected:  # not a race lost: it could not be written
-            raise GitFailed("update-ref", done.err.strip().splitlines()[-1] if done.err.strip() else f"status {done.status}")
+            raise GitFailed("update-ref", reason_of(done.err))
     if found != new:
         return False
     await asyncio.to_thread(sync_directories, git.directory, name)

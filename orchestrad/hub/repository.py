@@ -76,7 +76,7 @@ async def prepare_repository(git: Git, branch: str, *, borrows_from: str | None 
     directory = git.directory
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        await git.run("init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}")
+        await git.run("init", "--quiet", "--bare", "--template=", "--shared=0644", f"--initial-branch={branch}")
         _replace(directory / "config", _CONFIG)
         (directory / "hooks").mkdir(exist_ok=True)
         _replace(directory / "hooks" / "pre-receive", _HOOK, mode=0o755)

@@ -80,10 +80,18 @@ async def running(
     argv: Sequence[str], *, environment: Mapping[str, str], stdin: int = PIPE, pass_fds: Sequence[int] = ()
 ) -> AsyncIterator[Process]:
     """A process that doesn't outlive the block; in a session of its own, so that Ctrl-C reaches the daemon alone."""
-    try:
-        process = await asyncio.create_subprocess_exec(
+    spawning = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             *argv, stdin=stdin, stdout=PIPE, stderr=PIPE, env=environment, start_new_session=True, pass_fds=pass_fds
         )
+    )
+    try:
+        process = await asyncio.shield(spawning)
+    except asyncio.CancelledError:
+        # asyncio would end the process, but not what that has started meanwhile, and then wait for its pipes.
+        with contextlib.suppress(OSError):
+            await _end(await spawning)
+        raise
     except FileNotFoundError as missing:
         raise HubUnusable("git is not installed, or not on PATH. Install git 2.38 or newer.") from missing
     try:

@@ -41,6 +41,7 @@ _DECLINED: Final = re.compile(
     r"does not appear to be a git repository|access denied|Access denied|not authorized|"
     r"couldn't find remote ref|mismatched algorithms|transport '.*' not allowed|is not a valid URL|dubious ownership"
 )
+_PASSED_ON: Final = re.compile(r"fatal: Could not read from remote|Please make sure you have the correct|and the repository exists")
 _MOVED: Final = re.compile(
     r"\((fetch first|non-fast-forward|needs force|stale info|incorrect old value provided|cannot lock ref .*)\)"
 )
@@ -108,7 +109,7 @@ class Upstream:
             raise UpstreamAway(f"{redact(self.url)} did not answer: {failed.reason}. It is asked again later.") from failed
 
     def _failure(self, doing: str, done: Done) -> UpstreamAway | UpstreamRefused:
-        reason = _clean(reason_of(done.err))
+        reason = _clean(reason_of(_telling(done.err)))
         text = f"could not {doing} {redact(self.url)}: {reason}."
         if "couldn't find remote ref" in done.err:
             return UpstreamRefused(f"{text} Push a branch {self.branch!r} there, or set `branch` in orchestrator.json.")
@@ -167,6 +168,12 @@ async def _ssh_command(environment: Mapping[str, str]) -> str:
         is_openssh = False
     # Options of other programs (plink) are not ours to know.
     return f"{command} -o BatchMode=yes -o ConnectTimeout={_CONNECT_LIMIT}" if is_openssh else command
+
+
+def _telling(error_output: str) -> str:
+    """Without the lines by which git only passes on that ssh or the other side failed, unless there is nothing else."""
+    lines = [line for line in error_output.splitlines() if not _PASSED_ON.match(line)]
+    return "\n".join(lines) if any(map(str.strip, lines)) else error_output
 
 
 def _clean(text: str) -> str:
