@@ -7,6 +7,7 @@ that a merge which the store calls done is still there after a power cut.
 import asyncio
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -20,6 +21,9 @@ from orchestrad.hub.run import Git, GitFailed, reason_of
 
 # git holds the lock of a ref for milliseconds. One this old was left behind by a process that was killed.
 STALE: Final = timedelta(seconds=10)
+
+# No request is served for so long, see http.py; a push that an earlier daemon began may still be coming in.
+ABANDONED: Final = timedelta(hours=1)
 
 
 async def read_ref(git: Git, name: str) -> Oid | None:
@@ -86,10 +90,14 @@ def remove_stale_lock(repository: Path, name: str) -> bool:
     return any(removed)
 
 
-def remove_stale_locks(repository: Path) -> None:
-    """Removes all that killed processes left to lock something; called when nothing of ours runs yet."""
+def remove_leftovers(repository: Path) -> None:
+    """Removes what killed processes left: locks, and pushes that were never finished."""
     for lock in (*repository.glob("*.lock"), *(repository / "refs").rglob("*.lock")):
         _remove_if_stale(lock)
+    for quarantine in (repository / "objects").glob("tmp_objdir-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - quarantine.stat().st_mtime > ABANDONED.total_seconds():
+                shutil.rmtree(quarantine, ignore_errors=True)
 
 
 def _remove_if_stale(lock: Path) -> bool:

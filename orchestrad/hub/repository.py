@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestrad.hub.port import HubUnusable
-from orchestrad.hub.refs import remove_stale_locks
+from orchestrad.hub.refs import remove_leftovers
 from orchestrad.hub.run import Git, GitFailed, clean_environment, run
 
 OLDEST: Final = (2, 38)  # the first with `merge-tree --write-tree`
@@ -82,7 +82,7 @@ async def prepare_repository(git: Git, branch: str, *, borrows_from: str | None 
         _replace(directory / "hooks" / "pre-receive", _HOOK, mode=0o755)
         if borrows_from is not None:
             _replace(directory / "objects" / "info" / "alternates", f"{borrows_from}\n")
-        remove_stale_locks(directory)
+        remove_leftovers(directory)
     except (OSError, GitFailed) as failed:
         reason = failed.reason if isinstance(failed, GitFailed) else str(failed)
         raise HubUnusable(

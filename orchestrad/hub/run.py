@@ -188,14 +188,18 @@ async def _end(process: Process) -> None:
     """Ends a process with all that it started, and reaps it."""
     if process.returncode is None:
         _signal(process, signal.SIGTERM)
-        try:
-            async with asyncio.timeout(GRACE.total_seconds()):
-                await _drained(process)
-        except TimeoutError:
-            pass
-        finally:
+    is_over = False
+    try:
+        async with asyncio.timeout(GRACE.total_seconds()):
+            await _drained(process)
+        is_over = True
+    except TimeoutError:
+        pass
+    finally:
+        if not is_over:  # it, or a child of it that holds its pipes
             _signal(process, signal.SIGKILL)
-    await _drained(process)
+    if not is_over:
+        await _drained(process)
 
 
 async def _drained(process: Process) -> None:

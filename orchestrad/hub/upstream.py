@@ -166,8 +166,10 @@ async def _ssh_command(environment: Mapping[str, str]) -> str:
         is_openssh = Path(shlex.split(command)[0]).name == "ssh"
     except (ValueError, IndexError):
         is_openssh = False
-    # Options of other programs (plink) are not ours to know.
-    return f"{command} -o BatchMode=yes -o ConnectTimeout={_CONNECT_LIMIT}" if is_openssh else command
+    if not is_openssh:  # options of other programs (plink) are not ours to know
+        return command
+    # A master that the user's ControlPersist would leave behind keeps our pipes open; one that runs already is used.
+    return f"{command} -o BatchMode=yes -o ControlMaster=no -o ConnectTimeout={_CONNECT_LIMIT}"
 
 
 def _telling(error_output: str) -> str:

@@ -193,6 +193,18 @@ class TestPrepare:
         await bench.hub.prepare(lambda _: None)
         assert await bench.hub.ref("refs/heads/main") == bench.upstream_tip()
 
+    async def test_what_killed_processes_left_long_ago_is_removed(self, bench: GitBench) -> None:
+        lock, fresh = bench.repository / "refs/heads/main.lock", bench.repository / "packed-refs.lock"
+        quarantine = bench.repository / "objects" / "tmp_objdir-incoming-x1"
+        quarantine.mkdir()
+        (quarantine / "x").touch()
+        lock.touch()
+        fresh.touch()
+        for old in (lock, quarantine):
+            os.utime(old, (1, 1))
+        await bench.hub.prepare(lambda _: None)
+        assert (lock.exists(), fresh.exists(), quarantine.exists()) == (False, True, False)
+
     async def test_git_too_old_or_missing_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         bench = GitBench(tmp_path, FIRST)
         old = tmp_path / "bin" / "git"
@@ -239,6 +251,15 @@ class TestRunning:
     async def test_an_answer_without_end_is_cut(self) -> None:
         with pytest.raises(GitFailed, match="longer than 64 MB"):
             await run(["yes"], environment={"PATH": os.environ["PATH"]})
+
+    async def test_a_child_that_holds_the_pipes_is_ended_too(self, tmp_path: Path) -> None:
+        child = tmp_path / "pid"
+        async with running(["sh", "-c", f"sleep 600 & echo $! >{child}"], environment={"PATH": os.environ["PATH"]}) as process:
+            for _ in range(500):
+                if process.returncode is not None:
+                    break
+                await asyncio.sleep(0.01)
+        assert not is_alive(int(child.read_text()))
 
     async def test_output_that_nobody_reads_does_not_keep_a_process(self) -> None:
         async with running(["yes"], environment={"PATH": os.environ["PATH"]}) as process:
@@ -313,7 +334,7 @@ class TestSsh:
         hub = GitHub(tmp_path / "other", url=f"me@example.invalid:{bench.upstream}", branch="main")
         await hub.prepare(lambda _: None)
         assert await hub.fetch() == await tip_of(bench)
-        assert "-i key -o BatchMode=yes -o ConnectTimeout=20" in (tmp_path / "said").read_text()
+        assert "-i key -o BatchMode=yes -o ControlMaster=no -o ConnectTimeout=20" in (tmp_path / "said").read_text()
 
     async def test_a_key_that_is_not_taken_is_a_refusal_and_a_dead_line_is_away(
         self, bench: GitBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
