@@ -25,7 +25,8 @@ class ProcessWatch:
         self._runner_of = runner_of
         self._stirred = asyncio.Event()
         self._closed = False
-        self._alive: dict[ContainerId, tuple[RunSeen, asyncio.Task[None]]] = {}
+        self._living: dict[ContainerId, RunSeen] = {}  # as of the last look
+        self._watches: dict[ContainerId, asyncio.Task[None]] = {}
 
     def stir(self) -> None:
         self._stirred.set()
@@ -58,23 +59,23 @@ class ProcessWatch:
                         known_dead.add(run.id)
                         yield Died(run)
                 known_dead &= runs.keys()
-                self._watch(run for run in runs.values() if run.state is RunState.RUNNING)
-                beginning = any(run.state is RunState.CREATED for run in runs.values())
+                self._living = {run.id: run for run in runs.values() if run.state is not RunState.EXITED}
+                self._watch(run.id for run in self._living.values() if run.state is RunState.RUNNING)
+                beginning = any(run.state is RunState.CREATED for run in self._living.values())
                 await self._pause(BEGINNING_LOOKED_FOR_EVERY if beginning else None)
         finally:
-            watches = [watch for _, watch in self._alive.values()]
-            for watch in watches:
+            for watch in self._watches.values():
                 watch.cancel()
-            await asyncio.gather(*watches, return_exceptions=True)
+            await asyncio.gather(*self._watches.values(), return_exceptions=True)
 
     def _removed(self, runs: dict[ContainerId, RunSeen]) -> dict[ContainerId, RunSeen]:
         """Those that were alive and whose files are gone: they were killed, how they ended is not known."""
-        return {run.id: replace(run, state=RunState.EXITED) for run, _ in self._alive.values() if run.id not in runs}
+        return {run.id: replace(run, state=RunState.EXITED) for run in self._living.values() if run.id not in runs}
 
-    def _watch(self, running: Iterable[RunSeen]) -> None:
+    def _watch(self, running: Iterable[ContainerId]) -> None:
         for run in running:
-            if run.id not in self._alive:
-                self._alive[run.id] = run, asyncio.create_task(self._until_ended(run.id), name=f"watch {run.id}")
+            if run not in self._watches:
+                self._watches[run] = asyncio.create_task(self._until_ended(run), name=f"watch {run}")
 
     async def _until_ended(self, run: ContainerId) -> None:
         if process := self._runner_of(run):
@@ -82,8 +83,8 @@ class ProcessWatch:
         self.stir()
 
     def _forget(self, run: ContainerId) -> None:
-        if run in self._alive:
-            self._alive.pop(run)[1].cancel()
+        if watch := self._watches.pop(run, None):
+            watch.cancel()
 
     async def _pause(self, limit: timedelta | None) -> None:
         """Until stirred, at most `limit`."""
