@@ -34,7 +34,7 @@ def parse(argv: list[str]) -> Options:
                 values["version"] = True
             case "--dangerously-skip-permissions":
                 values["bypass"] = True
-            case "--settings" | "--session-id" | "--resume" | "--model" | "--permission-mode":
+            case "--settings" | "--session-id" | "--resume" | "--model" | "--permission-mode" | "--append-system-prompt":
                 if not equals and not rest:
                     raise WrongUsage(f"error: option '{name}' argument missing")
                 values[name[2:].replace("-", "_")] = value if equals else rest.pop(0)
@@ -45,7 +45,7 @@ def parse(argv: list[str]) -> Options:
                 raise WrongUsage(f"error: unknown option '{word}'")
             case _:
                 values["prompt"] = word
-    for unused in ("model", "permission_mode"):
+    for unused in ("model", "permission_mode", "append_system_prompt"):
         values.pop(unused, None)
     if "settings" in values:
         values["settings"] = _given_settings(values["settings"])

@@ -28,7 +28,7 @@ from orchestrad.core.events import (
     TurnInterrupted,
     WordGiven,
 )
-from orchestrad.core.ids import Now
+from orchestrad.core.ids import ConversationId, Now
 from orchestrad.core.observations import (
     Acknowledged,
     Failed,
@@ -74,6 +74,25 @@ def _current(world: World, name: str, epoch: int) -> Agent | None:
     return agent if agent is not None and agent.run is not None and agent.epoch == epoch else None
 
 
+def _leads_to(agent: Agent, state: AgentState) -> AgentState:
+    """The state that news of a turn leads to; a run that was told to end stays told, whatever its hooks still say."""
+    return AgentState.STOPPING if agent.state is AgentState.STOPPING else state
+
+
+def _begun(agent: Agent, conversation: ConversationId, now: Now) -> Iterator[Event]:
+    """Any hook of a conversation shows that it has begun, should its SessionStart be lost or late."""
+    if agent.run is not None and agent.run.begun_at is None:
+        yield RunBegan(
+            now=now,
+            agent=agent.name,
+            epoch=agent.epoch,
+            conversation=conversation,
+            cleared=False,
+            n=agent.other_post,
+            reason="its conversation was heard of",
+        )
+
+
 # ---- Stop
 
 
@@ -84,15 +103,20 @@ def stopped(world: World, o: Stopped, now: Now) -> Iterator[Event]:
     agent = _current(world, o.agent, o.epoch)
     if agent is None or (agent.post and o.n <= agent.post.n):
         return  # an old run, or the same post again: the stored answer goes out
+    yield from _begun(agent, o.conversation, now)
     delivery = agent.delivery
-    if delivery and o.workspace.nonce == delivery.nonce and delivery.delivered_at is None and delivery.route is Route.ANSWER:
+    may_go_on = agent.state is not AgentState.STOPPING
+    waits = delivery is not None and delivery.delivered_at is None and delivery.route is Route.ANSWER
+    if delivery and waits and may_go_on and o.workspace.nonce == delivery.nonce:
         # The script checked it out and was cut off before it could say so.
         yield Delivered(now=now, agent=agent.name, nonce=delivery.nonce, conversation=o.conversation)
         agent = replace(agent, turn=Beginner.DAEMON, delivery=replace(delivery, delivered_at=now.elapsed))
         delivery = agent.delivery
 
     def ended(state: AgentState, reason: str, silent_stops: int = 0) -> TurnEnded:
-        return TurnEnded(now=now, agent=o.agent, reason=reason, epoch=o.epoch, n=o.n, state=state, silent_stops=silent_stops)
+        return TurnEnded(
+            now=now, agent=o.agent, reason=reason, epoch=o.epoch, n=o.n, state=_leads_to(agent, state), silent_stops=silent_stops
+        )
 
     def answered(answer: Answer, *, reminds: bool = False, reason: str = "") -> PostAnswered:
         return PostAnswered(now=now, agent=o.agent, n=o.n, answer=answer, reminds=reminds, reason=reason)
@@ -117,11 +141,12 @@ def stopped(world: World, o: Stopped, now: Now) -> Iterator[Event]:
 
 
 def _ended_without_task(agent: Agent, o: Stopped, now: Now) -> Iterator[Event]:
-    yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=AgentState.READY)
+    ready = _leads_to(agent, AgentState.READY)
+    yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready)
     delivery = agent.delivery
     if delivery is None or delivery.delivered_at is None or agent.task is not None:
         return
-    if o.workspace.changes and agent.reminders < 1:
+    if o.workspace.changes and agent.reminders < 1 and ready is AgentState.READY:
         problem = f"{o.workspace.changes} paths are not committed. Commit and push what belongs to the project, remove the rest."
         yield PostAnswered(
             now=now, agent=o.agent, n=o.n, answer=Say(Text("reminder", {"problem": problem})), reminds=True, reason=problem
@@ -135,16 +160,15 @@ def _judged(world: World, agent: Agent, task: Task, o: Stopped, now: Now) -> Ite
     if task.attempt is None:
         return
     word = agent.word
+    ready = _leads_to(agent, AgentState.READY)
     gap = missing(task.attempt, o.workspace, no_change=bool(word and word.no_change))
     if word and word.verb != "done" and not o.workspace.changes:
-        yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=AgentState.READY)
+        yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready)
         asked = "asks" if word.verb == "ask" else "is blocked"
         yield TaskBlocked(now=now, task=task.id, reason=f"{agent.name} {asked}: {word.text}")
         return
     silent = agent.silent_stops + 1 if not gap and word is None else 0
-    yield TurnEnded(
-        now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=AgentState.READY, silent_stops=silent
-    )
+    yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready, silent_stops=silent)
     if not gap and (word or silent >= 2):
         yield TaskSubmitted(
             now=now,
@@ -156,6 +180,8 @@ def _judged(world: World, agent: Agent, task: Task, o: Stopped, now: Now) -> Ite
             note=word.text if word else "",
         )
         return
+    if ready is AgentState.STOPPING:
+        return  # nothing more is said to a run that is to end; the attempt goes on in the next one
     if not gap:
         text = Text("question", {"title": task.text})
         reason = "all is committed, but it did not say done: asked once"
@@ -193,12 +219,15 @@ def prompted(world: World, o: Prompted, now: Now) -> Iterator[Event]:
     agent = _current(world, o.agent, o.epoch)
     if agent is None or o.n <= agent.prompt_post:
         return
-    idle = agent.state is not AgentState.WORKING
+    yield from _begun(agent, o.conversation, now)
+    idle = agent.state not in (AgentState.WORKING, AgentState.STOPPING)
     answer: Answer = Allow()
     beginner, state = None, None
     if o.nonce is not None:
         delivery = agent.delivery
-        if delivery is None or delivery.nonce != o.nonce or delivery.delivered_at is not None:
+        if agent.state is AgentState.STOPPING:
+            answer = Refuse("orchestrad is ending this run; the prompt is sent again in the next one")
+        elif delivery is None or delivery.nonce != o.nonce or delivery.delivered_at is not None:
             answer = Refuse("orchestrad sent this before; it counts once")
         else:
             yield Delivered(now=now, agent=o.agent, nonce=delivery.nonce, conversation=o.conversation, reason="its prompt arrived")
@@ -230,7 +259,7 @@ def session_started(world: World, o: SessionStarted, now: Now) -> Iterator[Event
             agent=o.agent,
             epoch=o.epoch,
             conversation=o.conversation,
-            cleared=o.source == "clear",
+            cleared=o.source == "clear" and agent.state is not AgentState.STOPPING,
             n=o.n,
             reason="its conversation goes on" if o.source == "resume" else "its conversation has begun",
         )
@@ -256,11 +285,12 @@ def turn_failed(world: World, o: TurnFailedHook, now: Now) -> Iterator[Event]:
     if agent is not None and o.n > agent.other_post:
         failures = agent.api_failures + 1
         limited = o.error in LIMITS | REFUSALS
+        after = AgentState.ATTENDED if agent.turn is Beginner.PERSON else AgentState.READY
         yield TurnBroken(
             now=now,
             agent=o.agent,
             n=o.n,
-            state=AgentState.LIMITED if limited else AgentState.READY,
+            state=_leads_to(agent, AgentState.LIMITED if limited else after),
             failures=failures,
             again_at=now.elapsed + api_wait(failures),
             until_wall=now.wall + FIRST_GUESS if o.error in LIMITS else None,
@@ -302,7 +332,7 @@ def acknowledged(world: World, o: Acknowledged, now: Now) -> Iterator[Event]:
     """The script checked out what it was handed: now, and not before, it is delivered."""
     agent = _current(world, o.agent, o.epoch)
     delivery = agent.delivery if agent else None
-    if agent is None or delivery is None or delivery.nonce != o.nonce:
+    if agent is None or delivery is None or delivery.nonce != o.nonce or agent.state is AgentState.STOPPING:
         yield _reply(world, o.connection, now, ok=False, text="superseded")
         return
     if not o.ok:

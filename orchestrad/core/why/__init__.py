@@ -11,22 +11,26 @@ from orchestrad.core.why.agents import about_agent
 from orchestrad.core.why.find import Nobody, agent_called, anything_called, task_called
 from orchestrad.core.why.tasks import about_task
 from orchestrad.core.why.words import plain
-from orchestrad.core.world import Agent, World
+from orchestrad.core.world import Agent, Task, World
 
-__all__ = ["Nobody", "plain", "why", "why_agent", "why_task"]
+__all__ = ["Nobody", "plain", "tell", "why", "why_agent", "why_task"]
 
 
 def why(world: World, text: str, now: Now, zone: tzinfo = UTC) -> str:
     """Of an agent by its name, or of a task by its id or text. Raises Nobody, which names the nearest."""
-    found = anything_called(world, text)
-    return plain(about_agent(world, found, now, zone) if isinstance(found, Agent) else about_task(world, found, now, zone))
+    return tell(world, anything_called(world, text), now, zone)
 
 
 def why_agent(world: World, name: str, now: Now, zone: tzinfo = UTC) -> str:
     """Of the agent of this name. Raises Nobody."""
-    return plain(about_agent(world, agent_called(world, name), now, zone))
+    return tell(world, agent_called(world, name), now, zone)
 
 
 def why_task(world: World, id_or_text: str, now: Now, zone: tzinfo = UTC) -> str:
     """Of the task of this id or text. Raises Nobody."""
-    return plain(about_task(world, task_called(world, id_or_text), now, zone))
+    return tell(world, task_called(world, id_or_text), now, zone)
+
+
+def tell(world: World, entity: Agent | Task, now: Now, zone: tzinfo = UTC) -> str:
+    """Of an agent or task of this world."""
+    return plain(about_agent(world, entity, now, zone) if isinstance(entity, Agent) else about_task(world, entity, now, zone))

@@ -33,8 +33,8 @@ def resume(agent: Agent) -> str:
 
 
 def _trouble(world: World, agent: Agent) -> str:
-    faults = [plain(text) for place, text in world.glimpses.faults.items() if agent.name in place.split("/")]
-    return f"a rule was set aside for it by a bug, please report it: {listed(faults)}" if faults else ""
+    faults = [fault for fault in world.glimpses.faults if agent.name in fault.split()]
+    return f"a bug is in its way, please report it: {plain(faults[-1])}" if faults else ""
 
 
 def _stopped(world: World, agent: Agent, now: Now, zone: tzinfo) -> str:

@@ -1,6 +1,7 @@
 """Who or what a person means: an agent by name, a task by its id or text; else the nearest that there is."""
 
 import difflib
+from collections.abc import Callable
 
 from orchestrad.core.states import TaskState
 from orchestrad.core.world import Agent, Task, World
@@ -50,12 +51,13 @@ def _tasks(world: World, text: str) -> list[Task]:
     if not wanted:
         return []
     tasks = list(world.tasks.values())
-    for found in (
-        [t for t in tasks if t.id.casefold() == wanted],
-        [t for t in tasks if t.text.casefold() == wanted],
-        [t for t in tasks if wanted in t.text.casefold()],
-    ):
-        if found:
+    matches: tuple[Callable[[Task], bool], ...] = (
+        lambda t: t.id.casefold() == wanted,
+        lambda t: t.text.casefold() == wanted,
+        lambda t: wanted in t.text.casefold(),
+    )
+    for match in matches:
+        if found := [t for t in tasks if match(t)]:
             return [t for t in found if t.state is not TaskState.CANCELLED] or found
     return []
 
