@@ -164,10 +164,10 @@ class DockerEngine(RealEngine):
         self.containers = self.make()
         self.client = DockerClient(base_url=host)
 
-    def make(self, name: str | None = None, fleet: str | None = None) -> DockerContainers:
+    def make(self, *, fleet: str | None = None, settings: ContainerSettings | None = None) -> DockerContainers:
         environment = {**os.environ, "DOCKER_HOST": f"unix://{self._proxy.path}"}
         fleet_id = FleetId(fleet or f"id-of-{self.name}")
-        return DockerContainers(fleet=fleet_id, name=name or self.name, settings=self._settings, environment=environment)
+        return DockerContainers(fleet=fleet_id, name=self.name, settings=settings or self._settings, environment=environment)
 
     async def begin(self, spec: RunSpec) -> ContainerId:
         run = await self.containers.start(spec)
