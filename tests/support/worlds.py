@@ -6,8 +6,12 @@ one, an assigned task has its attempt and its agent holds it, a credential that 
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from orchestrad.core.agenda import Agenda
+from orchestrad.core.apply import apply
+from orchestrad.core.decide import decide
+from orchestrad.core.events import Event
 from orchestrad.core.ids import (
     MANAGER,
     AgentName,
@@ -23,10 +27,13 @@ from orchestrad.core.ids import (
     TaskId,
     micros,
 )
+from orchestrad.core.plan import plan
+from orchestrad.core.settle import settle
 from orchestrad.core.states import HOLDS_RUN, AgentState, TaskState
 from orchestrad.core.world import (
     Agent,
     Attempt,
+    Beginner,
     Credential,
     Delivery,
     DeliveryKind,
@@ -34,6 +41,7 @@ from orchestrad.core.world import (
     Glimpses,
     HubRow,
     Note,
+    Route,
     Run,
     Settings,
     Task,
@@ -41,6 +49,7 @@ from orchestrad.core.world import (
     put,
 )
 
+A = TypeVar("A")
 DAY = datetime(2030, 1, 1, tzinfo=UTC)
 TIP = Oid("a" * 40)
 
@@ -53,6 +62,7 @@ def at(clock: str) -> Now:
 
 
 EARLIER = at("14:00")
+LATER = at("14:02")
 
 
 def oid(letter: str) -> Oid:
@@ -150,3 +160,53 @@ def a_world(*entities: Agent | Task | Credential | Note | Fleet | HubRow | Glimp
 def seconds(number: float) -> Micros:
     """A length in microseconds."""
     return micros(timedelta(seconds=number))
+
+
+def at_work(name: str, task_id: str, *, nonce: str = "nonce-1", **fields: Any) -> Agent:
+    """A worker in a turn on this task, which was delivered in its present conversation."""
+    given: dict[str, Any] = {"turn": Beginner.DAEMON, "turn_at": EARLIER.elapsed, "task": TaskId(task_id)}
+    conversation = ConversationId(f"conversation-{fields.get('epoch', 1)}")
+    put_before = delivery(
+        nonce=nonce,
+        task=TaskId(task_id),
+        attempt=1,
+        route=Route.TYPED,
+        sent_at=EARLIER.elapsed,
+        delivered_at=EARLIER.elapsed,
+        started_at=EARLIER.elapsed,
+        conversation=conversation,
+        sends=1,
+    )
+    return worker(name, AgentState.WORKING, **{**given, "delivery": put_before, **fields})
+
+
+def happened(world: World, *observations: object, now: Now = LATER) -> tuple[World, list[Event]]:
+    """The world once all of this was heard together and all that follows was decided, and the facts, as the reactor makes them."""
+    events: list[Event] = []
+
+    def add(event: Event) -> None:
+        nonlocal world
+        world = apply(world, event)
+        events.append(event)
+
+    for observation in observations:
+        for event in decide(world, observation, now):
+            add(event)
+    for event in settle(world, Agenda(now)):
+        add(event)
+    return world, events
+
+
+def after(world: World, *observations: object, now: Now = LATER) -> World:
+    """The world once all of this was heard together and all that follows was decided; see `happened`."""
+    return happened(world, *observations, now=now)[0]
+
+
+def planned(world: World, *kinds: type[A], now: Now = LATER) -> list[A]:
+    """The orders of these kinds that the world asks for."""
+    return [action for action in plan(world, Agenda(now)) if isinstance(action, kinds)]
+
+
+def the(world: World, name: str) -> Any:
+    """The agent or task of this name; a test says what it expects of it, so its optional parts are not checked."""
+    return world.agents[AgentName(name)] if AgentName(name) in world.agents else world.tasks[TaskId(name)]
