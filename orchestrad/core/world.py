@@ -222,6 +222,7 @@ class Agent:
     credential: CredentialLabel | None = None
     limited_until_wall: int | None = None
     limit_check: str | None = None  # the transcript to read for the limit's reset
+    spoken: bool = False  # something was said in its conversation: only then can that be resumed
     deaths: int = 0
     start_at: int | None = None  # not before
     api_failures: int = 0
@@ -315,6 +316,8 @@ class HubRow:
     direction_told: bool = False  # the Manager was asked to read it
     move: Move | None = None
     offers: tuple[Oid, ...] = ()  # the Manager's pushes, not yet taken
+    offer_refused: Oid | None = None  # its newest push that conflicts, …
+    offer_conflict: tuple[str, ...] = ()  # … in these paths
     upstream: Oid | None = None  # upstream's tip as last fetched
     upstream_taken: Oid | None = None  # … as far as it is in `branch`
     upstream_has: Oid | None = None  # the tip of `branch` that upstream has
@@ -381,6 +384,7 @@ class Glimpses:
     screens: Mapping[AgentName, ScreenSeen] = field(default_factory=dict)
     usage: Mapping[AgentName, str] = field(default_factory=dict)
     engine_trouble: str = ""
+    troubles: Mapping[str, str] = field(default_factory=dict)  # orders that fail, by key; tried again by themselves
     faults: Mapping[str, str] = field(default_factory=dict)  # concerns set aside
 
 

@@ -97,7 +97,8 @@ def _terminal_lost(world: World, e: TerminalLost) -> Changed:
 def _began(world: World, e: RunBegan) -> Changed:
     agent = agent_of(world, e)
     run = replace(_run_of(agent, e.epoch), begun_at=e.now.elapsed)
-    changes: dict[str, Any] = {"run": run, "conversation": e.conversation, "other_post": e.n}
+    spoken = agent.spoken and agent.conversation == e.conversation
+    changes: dict[str, Any] = {"run": run, "conversation": e.conversation, "spoken": spoken, "other_post": e.n}
     if agent.state is AgentState.STARTING or e.cleared:
         return [move_agent(agent, AgentState.READY, e, turn=None, **changes)]
     return [replace(agent, **changes)]

@@ -45,7 +45,7 @@ def _read(world: World, e: BranchRead) -> Changed:
 
 @folds(Offer)
 def _offered(world: World, e: Offer) -> Changed:
-    return [replace(world.hub, offers=(*world.hub.offers, e.oid))]
+    return [replace(world.hub, offers=(*world.hub.offers, e.oid), offer_refused=None, offer_conflict=())]
 
 
 @folds(MoveOrdered)
@@ -78,7 +78,8 @@ def _conflict(world: World, e: ConflictFound) -> Changed:
     if e.upstream:
         return [replace(hub, upstream_conflict=e.paths)]
     if e.task is None:
-        return [_without_source(hub, _move_of(world.hub))]
+        move = _move_of(world.hub)
+        return [replace(_without_source(hub, move), offer_refused=move.source, offer_conflict=e.paths)]
     return [hub, replace(world.tasks[e.task], conflict=e.paths, reason=e.reason)]
 
 

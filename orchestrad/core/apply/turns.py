@@ -28,7 +28,7 @@ def _prompt_taken(world: World, e: PromptTaken) -> Changed:
     agent = replace(agent_of(world, e), prompt_post=e.n, prompt_answer=e.answer)
     if e.beginner is None or e.state is None:
         return [agent]
-    return [move_agent(agent, e.state, e, turn=e.beginner, turn_at=e.now.elapsed)]
+    return [move_agent(agent, e.state, e, turn=e.beginner, turn_at=e.now.elapsed, spoken=True)]
 
 
 @folds(TurnEnded)

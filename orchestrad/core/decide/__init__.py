@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from orchestrad.core.actions import Action
-from orchestrad.core.events import Event
+from orchestrad.core.events import Event, Glimpsed
 from orchestrad.core.ids import Now
-from orchestrad.core.observations import Outcome
+from orchestrad.core.observations import Failed, Outcome
 from orchestrad.core.world import World
 
 Events = Iterable[Event]
@@ -42,8 +42,18 @@ def decide(world: World, observation: object, now: Now) -> list[Event]:
     if isinstance(observation, Outcome):
         action: Action = observation.action
         rule = _OUTCOMES.get(type(action))
-        return list(rule(world, action, observation.result, now)) if rule else []
+        events = list(rule(world, action, observation.result, now)) if rule else []
+        return [*_trouble(world, action, observation.result, now), *events]
     return list(_RULES[type(observation)](world, observation, now))
+
+
+def _trouble(world: World, action: Action, result: object, now: Now) -> Events:
+    """What keeps failing is shown until it works again."""
+    troubles = {key: text for key, text in world.glimpses.troubles.items() if key != action.key}
+    if isinstance(result, Failed) and result.kind != "gone":
+        troubles[action.key] = result.text
+    if troubles != world.glimpses.troubles:
+        yield Glimpsed(now=now, changes={"troubles": troubles})
 
 
 from orchestrad.core.decide import fleet, lists, merges, runs, turns  # noqa: E402  # they register their rules

@@ -24,6 +24,11 @@ from orchestrad.core.states import TaskState
 from orchestrad.core.tasklist import ListItem, TaskList, parse_list
 from orchestrad.core.world import Task, World
 
+NO_DIRECTION = (
+    "There is no PROJECT_DIRECTION.md: the lists are worked through as they stand. To have the Manager write lists, tell in that "
+    "file, at the top of the repository, where the project should go and how one sees that it is there; commit it to the branch."
+)
+
 
 @on_outcome(ReadBranch)
 def branch_found(world: World, action: ReadBranch, result: object, now: Now) -> Events:
@@ -39,7 +44,8 @@ def branch_found(world: World, action: ReadBranch, result: object, now: Now) -> 
     if result.offer is not None and world.hub.read is None and result.offer not in world.hub.offers:
         yield Offer(now=now, oid=result.offer, reason="found at start")
     lists = {name: parse_list(data, name) for name, data in result.lists.items()}
-    problems = tuple(
+    problems: tuple[str, ...] = () if result.direction is not None else (NO_DIRECTION,)
+    problems += tuple(
         f"{p.list_name}:{p.line}: {p.text}" if p.line else f"{p.list_name}: {p.text}"
         for p in (
             *(p for found in lists.values() for p in found.problems),

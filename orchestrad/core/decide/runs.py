@@ -159,6 +159,7 @@ def terminal_opened(world: World, action: OpenTerminal, result: object, now: Now
     agent = world.agents.get(action.agent)
     if agent and agent.run and agent.run.epoch == action.epoch and not isinstance(result, Failed):
         yield TerminalOpened(now=now, agent=agent.name, epoch=action.epoch)
+        yield Glimpsed(now=now, changes={"closed": world.glimpses.closed - {agent.name}})
 
 
 @on_outcome(CloseTerminal)

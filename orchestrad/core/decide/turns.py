@@ -20,6 +20,7 @@ from orchestrad.core.events import (
     PostTaken,
     PromptTaken,
     RunBegan,
+    RunEndOrdered,
     TaskBlocked,
     TaskOpened,
     TaskSubmitted,
@@ -192,6 +193,9 @@ def _judged(world: World, agent: Agent, task: Task, o: Stopped, now: Now) -> Ite
         yield PostAnswered(now=now, agent=o.agent, n=o.n, answer=Say(text), reminds=True, reason=gap)
         return
     yield attempt_failed(world, task, f"after {agent.reminders} reminders: {gap}", now)
+    if o.workspace.changes or o.workspace.operation or o.workspace.branch is None:
+        # The entrypoint saves what is there and puts the workspace in order; no task begins on somebody's leftovers.
+        yield RunEndOrdered(now=now, agent=o.agent, epoch=o.epoch, reason="its workspace is put in order")
 
 
 def attempt_failed(world: World, task: Task, why: str, now: Now) -> Event:

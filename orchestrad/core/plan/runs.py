@@ -14,6 +14,7 @@ from orchestrad.core.actions import (
     StopRun,
 )
 from orchestrad.core.agenda import Agenda
+from orchestrad.core.ids import MANAGER
 from orchestrad.core.states import AgentState, FleetState
 from orchestrad.core.texts import of_delivery
 from orchestrad.core.world import SECOND, Agent, Run, World
@@ -62,7 +63,7 @@ def _start(world: World, agent: Agent, run: Run) -> Action:
         conversation=run.conversation,
         resumes=run.resumes,
         credential=agent.credential or "",  # type: ignore[arg-type]  # no run is ordered without one
-        branch=attempt.branch if attempt else None,
+        branch=attempt.branch if attempt else None if agent.name == MANAGER else world.settings.branch,
         base=attempt.base if attempt else None,
         nonce=run.carries,
         text=of_delivery(world, agent, delivery) if delivery else None,

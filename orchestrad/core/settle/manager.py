@@ -64,8 +64,6 @@ def _wanted(world: World) -> Iterator[tuple[tuple[str, str], str]]:
         return
     if hub.direction is not None:
         yield ("direction", hub.direction), "PROJECT_DIRECTION.md is new or has changed: read it and write the lists."
-    else:
-        yield ("direction", "none"), "There is no PROJECT_DIRECTION.md. The lists that exist are worked through as they stand."
     for problem in hub.problems:
         yield ("problem", problem), problem
     for number in range(1, world.settings.workers + 1):
@@ -73,6 +71,14 @@ def _wanted(world: World) -> Iterator[tuple[tuple[str, str], str]]:
         if count < world.settings.low_water:
             left = "no open task" if count == 0 else f"{count} open task{'s' if count > 1 else ''}"
             yield ("low", f"{number}"), f"{list_name(number)} has {left} left."
+    if hub.offer_conflict:
+        yield (
+            ("conflict", f"{hub.offer_refused}"),
+            (
+                f"Conflict: your push was not taken, as {world.settings.branch} differs in {', '.join(hub.offer_conflict)}. "
+                f"`git pull --no-rebase origin {world.settings.branch}`, keep what both sides meant, commit, `git push`."
+            ),
+        )
     if hub.upstream_conflict:
         paths = ", ".join(hub.upstream_conflict)
         yield (

@@ -29,7 +29,7 @@ def settle(world: World, agenda: Agenda) -> Iterator[Event]:
 
 
 def _start(world: World, agenda: Agenda, agent: Agent) -> Iterator[Event]:
-    resumes = world.settings.resume and agent.conversation is not None
+    resumes = world.settings.resume and agent.conversation is not None and agent.spoken
     epoch = Epoch(agent.epoch + 1)
     delivery = restart_delivery(world, agenda, agent, agent.conversation if resumes else None)
     if delivery is not None and delivery != agent.delivery:

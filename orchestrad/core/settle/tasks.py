@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from orchestrad.core.agenda import Agenda
-from orchestrad.core.events import Event, TaskAssigned
+from orchestrad.core.events import Event, TaskAssigned, TaskOpened
 from orchestrad.core.ids import Oid, TaskId, worker_number
 from orchestrad.core.readiness import candidates
 from orchestrad.core.states import AgentState, FleetState, TaskState
@@ -15,6 +15,17 @@ def settle(world: World, agenda: Agenda) -> Iterator[Event]:
     """Assigns the first task that may begin to each worker that is ready and has none."""
     if world.fleet.state is not FleetState.RUNNING or world.hub.tip is None or world.hub.read is None:
         return
+    for agent in world.agents.values():
+        if agent.task is not None and agent.run is None and not agent.wanted:
+            task = world.tasks[agent.task]
+            yield TaskOpened(
+                now=agenda.now,
+                task=task.id,
+                failures=task.failures,
+                not_before=0,
+                generation=task.generation,
+                reason=f"{agent.name} has left the fleet",
+            )
     taken: set[str] = set()
     for agent in sorted(world.agents.values(), key=lambda agent: worker_number(agent.name) or 0):
         number = worker_number(agent.name)
