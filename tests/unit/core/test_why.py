@@ -386,8 +386,12 @@ def test_times_are_told_in_the_zone_of_the_reader_with_the_date_when_it_is_anoth
 
 
 def test_a_bug_that_set_a_rule_aside_for_an_agent_is_told() -> None:
-    world = a_world(worker("worker-1"), Glimpses(runs_at=0, faults={"tasks/worker-1": "KeyError: 't9'"}))
-    assert "a rule was set aside for it by a bug, please report it: KeyError: 't9'" in why_agent(world, "worker-1", NOW)
+    world = a_world(
+        worker("worker-1"), Glimpses(runs_at=0, faults={"tasks for worker-1 was set aside for a minute: KeyError('t9')": "0"})
+    )
+    assert "a bug is in its way, please report it: tasks for worker-1 was set aside for a minute: KeyError('t9')" in why_agent(
+        world, "worker-1", NOW
+    )
 
 
 def test_lengths_are_measured_on_the_clock_that_stands_still_while_the_machine_sleeps() -> None:
