@@ -16,6 +16,7 @@ from orchestrad.core.agenda import Agenda
 from orchestrad.core.apply import fold
 from orchestrad.core.decide import decide
 from orchestrad.core.events import Event, Glimpsed
+from orchestrad.core.ids import Now
 from orchestrad.core.observations import Failed, Outcome
 from orchestrad.core.plan import plan
 from orchestrad.core.settle import ConcernFailed, Restless, settle
@@ -72,6 +73,10 @@ class Reactor:
     def world(self) -> World:
         """All that is known and committed."""
         return self._world
+
+    def now(self) -> Now:
+        """The present instant, on the clock that all is decided by."""
+        return self._clock.now()
 
     def offer(self, observation: object) -> None:
         """Takes news without waiting for what becomes of it."""
