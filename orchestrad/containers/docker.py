@@ -5,6 +5,7 @@ that a killed daemon ordered and that lands late.
 """
 
 import asyncio
+import contextlib
 import math
 import os
 import shutil
@@ -56,14 +57,15 @@ class DockerContainers:
         loop = asyncio.get_running_loop()
 
         def tell(line: str) -> None:
-            loop.call_soon_threadsafe(progress, line)
+            with contextlib.suppress(RuntimeError):  # whoever asked is gone, and the loop with them
+                loop.call_soon_threadsafe(progress, line)
 
         def ready(client: Any) -> Listener:
             _check_versions(client)
             self._image.ensure(client, tell)
             return ensure_network(client, self._fleet)
 
-        listener = await self._engine.call("make the Docker engine ready", ready)
+        listener = await self._engine.call_at_length("make the Docker engine ready", ready)
         if listener.agent_host == VM_HOST:
             # Docker Desktop knows the name by itself, other virtual machines do not.
             hosts = {VM_HOST: "host-gateway", **self._settings.extra_hosts}

@@ -1,10 +1,12 @@
 """The connection to one Docker engine: which one, threads to talk to it from, and what its silence means."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import urllib3
@@ -56,11 +58,37 @@ class DockerEngine:
 
         `doing` completes the sentence "cannot …". A cancelled call may still land.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, doing, ask)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: self._ask(doing, lambda: ask(self._client()))
+        )
 
-    def _ask(self, doing: str, ask: Callable[[Any], T]) -> T:
+    async def call_at_length(self, doing: str, ask: Callable[[Any], T]) -> T:
+        """The same for what may take minutes: a cancelled one holds up neither `aclose` nor the end of this process."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def tell(settle: Callable[[], None]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(lambda: None if answer.done() else settle())
+
+        def ask_once() -> T:
+            with contextlib.closing(self.connect()) as client:
+                return ask(client)
+
+        def work() -> None:
+            try:
+                result = self._ask(doing, ask_once)
+            except Exception as problem:  # noqa: BLE001 - raised again where it is awaited
+                tell(partial(answer.set_exception, problem))
+            else:
+                tell(partial(answer.set_result, result))
+
+        threading.Thread(target=work, name=f"docker: {doing}", daemon=True).start()
+        return await answer
+
+    def _ask(self, doing: str, ask: Callable[[], T]) -> T:
         try:
-            return ask(self._client())
+            return ask()
         except APIError as answer:
             if answer.is_server_error():
                 raise EngineUnreachable(f"cannot {doing}: the Docker engine failed ({explanation(answer)})") from answer

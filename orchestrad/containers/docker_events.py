@@ -19,6 +19,7 @@ from orchestrad.core.ids import ContainerId, FleetId
 
 FIRST_WAIT: Final = timedelta(milliseconds=100)
 LONGEST_WAIT: Final = timedelta(seconds=5)  # an engine's restart takes about a second; then deaths matter at once
+THREAD_ENDS_WITHIN: Final = timedelta(seconds=1)  # one that waits for an engine that hangs ends later, by itself
 OOM_IS_THE_CAUSE_NS: Final = 1_000_000_000  # `oom` came 33 ms before its `die`; a child's `oom` has no `die` of its own
 
 
@@ -45,7 +46,7 @@ class DockerEvents:
                 yield item
         finally:
             self.close()
-            await self._loop.run_in_executor(None, self._thread.join)
+            await self._loop.run_in_executor(None, self._thread.join, THREAD_ENDS_WITHIN.total_seconds())
 
     def close(self) -> None:
         self._closed.set()

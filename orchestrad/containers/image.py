@@ -4,6 +4,7 @@ import hashlib
 import io
 import tarfile
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ Progress = Callable[[str], None]
 NAME: Final = "orchestrad-agent"
 DOCKERFILE: Final = "agent.Dockerfile"
 CONTEXT: Final = (DOCKERFILE, "fetch-claude")
+STEP_WIDTH: Final = 100  # of a step as progress shows it; scripts are long
 LINES_TOLD: Final = 15  # of a failed build's output: enough to hold what a failing command said last
 # What the stage that fetches the CLI is labelled with. It may hold a machine's registry access: gone after the build.
 FETCH_STAGE: Final = {"dangling": True, "label": "io.orchestrad.stage=fetch"}
@@ -114,7 +116,7 @@ class BuiltImage:
             ):
                 said.append(line)
                 if line.startswith("Step "):
-                    progress(f"image: {line}")
+                    progress(f"image: {textwrap.shorten(line, STEP_WIDTH, placeholder=' …')}")
         except (APIError, BuildFailed) as failure:
             reason = explanation(failure) if isinstance(failure, APIError) else str(failure)
             told = "\n".join(f"  {line}" for line in said[-LINES_TOLD:])

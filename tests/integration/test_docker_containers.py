@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from uuid import uuid4
 import pytest
 from docker.client import DockerClient
 
+from orchestrad.containers.docker_engine import DockerEngine as Connection
 from orchestrad.containers.docker_run import ContainerSettings
 from orchestrad.containers.image import NAME, BuiltImage
 from orchestrad.containers.port import CannotStart, EngineUnreachable, Mount, NameTaken
@@ -176,6 +179,19 @@ async def test_the_fleet_has_the_labels_that_compose_looks_for(engine: DockerEng
     assert labels["com.docker.compose.service"] == "worker-3"
     assert labels["com.docker.compose.oneoff"] == "False"
     assert labels["com.docker.compose.config-hash"]
+
+
+async def test_giving_up_on_a_long_preparation_holds_nothing_up(docker_host: str) -> None:
+    client = Connection({**os.environ, "DOCKER_HOST": docker_host})
+    let_go = threading.Event()
+    asking = asyncio.create_task(client.call_at_length("wait", lambda _: let_go.wait()))
+    await asyncio.sleep(0)
+
+    asking.cancel()
+    async with asyncio.timeout(5):
+        await client.aclose()
+
+    let_go.set()
 
 
 class TestImage:
