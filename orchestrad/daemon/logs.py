@@ -98,6 +98,8 @@ def configure(
         )
         shown.setLevel(level.upper())
         handlers.append(shown)
+    others = logging.getLogger()  # what libraries say is for the file: a person can do nothing about it
+    others.handlers = handlers[:1] if directory is not None else [logging.NullHandler()]
     root = logging.getLogger("orchestrad")
     root.handlers = handlers
     root.setLevel(min(logging.INFO, logging.getLevelName(level.upper())))
@@ -113,5 +115,6 @@ def configure(
         for handler in handlers:
             handler.close()
         root.handlers = []
+        others.handlers = []
 
     return close
