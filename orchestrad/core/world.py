@@ -338,6 +338,7 @@ class Note:
     text: str
     at_wall: int
     about: str = ""
+    at: int = 0  # on the elapsed clock
     nonce: Nonce | None = None  # the digest that tells it; None: not yet
 
     @property

@@ -93,6 +93,7 @@ def an_agent(name: str, state: AgentState = AgentState.READY, *, since: Now = EA
     run = fields.get("run", given.get("run"))
     if run is not None:
         given |= {"epoch": run.epoch, "conversation": run.conversation if run.begun_at is not None else None}
+        given["spoken"] = run.begun_at is not None
     return Agent(AgentName(name), state, **{**given, **fields})
 
 

@@ -96,7 +96,8 @@ def _terminal_lost(world: World, e: TerminalLost) -> Changed:
 @folds(RunBegan)
 def _began(world: World, e: RunBegan) -> Changed:
     agent = agent_of(world, e)
-    run = replace(_run_of(agent, e.epoch), begun_at=e.now.elapsed)
+    run = _run_of(agent, e.epoch)
+    run = replace(run, begun_at=e.now.elapsed if run.begun_at is None else run.begun_at)  # it was told again: /clear, compaction
     spoken = agent.spoken and agent.conversation == e.conversation
     changes: dict[str, Any] = {"run": run, "conversation": e.conversation, "spoken": spoken, "other_post": e.n}
     if agent.state is AgentState.STARTING or e.cleared:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from orchestrad.core.actions import Action
+from orchestrad.core.actions import Action, AnswerHook, Reply
 from orchestrad.core.events import Event, Glimpsed
 from orchestrad.core.ids import Now
 from orchestrad.core.observations import Failed, Outcome
@@ -49,6 +49,8 @@ def decide(world: World, observation: object, now: Now) -> list[Event]:
 
 def _trouble(world: World, action: Action, result: object, now: Now) -> Events:
     """What keeps failing is shown until it works again."""
+    if isinstance(action, AnswerHook | Reply):
+        return  # whoever was not answered asks again, on a connection of another name
     troubles = {key: text for key, text in world.glimpses.troubles.items() if key != action.key}
     if isinstance(result, Failed) and result.kind != "gone":
         troubles[action.key] = result.text

@@ -13,6 +13,7 @@ from orchestrad.core.events import (
     Glimpsed,
     MoveDropped,
     Offer,
+    TaskBlocked,
     UpstreamFetched,
     UpstreamPushed,
     UpstreamTrouble,
@@ -53,10 +54,12 @@ def commit_made(world: World, action: MakeCommit, result: object, now: Now) -> E
             yield CommitMade(now=now, oid=oid, reason=action.reason)
         case NothingNew():
             yield MoveDropped(now=now, took_source=True, reason="it is in the branch already")
-            if move.task is not None:
-                task = world.tasks[move.task]
+            for name in dict.fromkeys((*move.ticks, *([move.task] if move.task else ()))):
+                task = world.tasks[name]
                 if task.state is TaskState.SUBMITTED:
-                    yield done(task, None, now, checked=task.checked, why="there was nothing to merge")
+                    yield done(task, None, now, checked=True, why="there was nothing to merge")
+                elif task.state is TaskState.DONE and not task.checked:  # else it would be ticked for ever
+                    yield done(task, task.merged, now, checked=True, why="its box is ticked or gone")
         case Conflicting(paths):
             kind = move.kind
             yield ConflictFound(
@@ -68,6 +71,8 @@ def commit_made(world: World, action: MakeCommit, result: object, now: Now) -> E
             )
         case Failed(kind="gone"):
             yield MoveDropped(now=now, took_source=move.kind is MoveKind.MANAGER, reason="its commits are not in the hub")
+            if move.task is not None and world.tasks[move.task].state is TaskState.SUBMITTED:  # nothing would ever bring them
+                yield TaskBlocked(now=now, task=move.task, reason="its commits are not in the hub any more")
 
 
 @on_outcome(MoveBranch)

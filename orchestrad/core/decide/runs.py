@@ -24,11 +24,11 @@ from orchestrad.core.world import Agent, Run, World
 def runs_listed(world: World, o: RunsListed, now: Now) -> Iterator[Event]:
     """A list answers for when it was asked: absence counts only for runs launched before."""
     listed = {(run.agent, run.epoch): run for run in o.runs}
-    strays = []
+    strays = dict.fromkeys(world.glimpses.strays)  # one that a later death told of may be missing in this list
     for run in o.runs:
         agent = world.agents.get(run.agent)
-        if agent is None or agent.run is None or agent.run.epoch != run.epoch:
-            strays.append((run.container, run.agent))
+        if agent is None or agent.run is None or agent.run.epoch != run.epoch or not run.alive:
+            strays[run.container, run.agent] = None
     yield Glimpsed(now=now, changes={"runs_at": o.asked_at, "strays": tuple(strays), "engine_trouble": ""})
     for agent in world.agents.values():
         mine = agent.run

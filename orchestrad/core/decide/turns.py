@@ -238,8 +238,9 @@ def prompted(world: World, o: Prompted, now: Now) -> Iterator[Event]:
             if delivery.kind is DeliveryKind.TASK:
                 answer = Hand(delivery.nonce)
     elif o.by_cli:
-        beginner = Beginner.CLI if idle else None
-        state = AgentState.WORKING if idle else None
+        goes_on = agent.state is AgentState.WAITING and agent.turn is Beginner.PERSON
+        beginner = (Beginner.PERSON if goes_on else Beginner.CLI) if idle else None
+        state = (AgentState.ATTENDED if goes_on else AgentState.WORKING) if idle else None
     elif idle:
         beginner, state = Beginner.PERSON, AgentState.ATTENDED
     yield PromptTaken(

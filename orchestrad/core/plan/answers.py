@@ -9,6 +9,7 @@ from orchestrad.core.states import AgentState
 from orchestrad.core.texts import of_delivery
 from orchestrad.core.world import Agent, Answer, Delivery, DeliveryKind, Hand, Refuse, Say, Text, World
 
+SUPERSEDED = "orchestrad sent this before; something else has taken its place"
 OVER = 410  # an old run: the script prints nothing and ends
 
 
@@ -55,7 +56,9 @@ def _answer(world: World, agent: Agent, connection: str, answer: Answer, *, prom
                 block=None if prompt else of_delivery(world, agent, agent.delivery),
                 reason=f"{agent.delivery.kind.value} {agent.delivery.task or ''}".strip(),
             )
-    return AnswerHook(connection, reason=getattr(answer, "why", "") or "superseded")
+        case Hand() if prompt:  # the CLI must not begin to work on it
+            return AnswerHook(connection, block=Text("plain", {"text": SUPERSEDED}), reason=SUPERSEDED)
+    return AnswerHook(connection, reason=getattr(answer, "why", "") or SUPERSEDED)
 
 
 def _checkout(world: World, delivery: Delivery) -> tuple[str, Oid] | None:

@@ -50,7 +50,10 @@ def settle(world: World, agenda: Agenda, *, aside: Collection[tuple[str, str | N
                 continue
             hidden = {agent for other, agent in aside if other == name and agent is not None}
             for event in _asked(name, concern, without(world, hidden), agenda):
-                world = apply(world, event)
+                try:
+                    world = apply(world, event)
+                except Exception as error:
+                    raise ConcernFailed(name, getattr(event, "agent", None)) from error
                 silent = False
                 yield event
         if silent:

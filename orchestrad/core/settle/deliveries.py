@@ -23,8 +23,8 @@ def settle(world: World, agenda: Agenda) -> Iterator[Event]:
                 delivery = wanted
                 yield DeliveryOrdered(now=agenda.now, agent=agent.name, delivery=wanted, reason=_why(wanted))
         post = agent.post
-        if post is None or post.answer is not None or agent.name == MANAGER:
-            continue
+        if post is None or post.answer is not None or (agent.name == MANAGER and world.settings.manager):
+            continue  # the Manager's own concern answers it
         yield from answer(agent, post.n, delivery, agenda)
 
 

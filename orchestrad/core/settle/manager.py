@@ -27,7 +27,7 @@ def settle(world: World, agenda: Agenda) -> Iterator[Event]:
     if delivery is None and world.fleet.state is FleetState.RUNNING and agenda.passed(agent.start_at or 0):
         waiting = sorted((n for n in world.notes.values() if n.nonce is None), key=lambda n: n.id)
         first = [n for n in waiting if n.wakes]
-        if first and ((agent.post and agent.post.answer is None) or agenda.passed_wall(first[0].at_wall + _gather(first[0]))):
+        if first and ((agent.post and agent.post.answer is None) or agenda.passed(first[0].at + _gather(first[0]))):
             ids = tuple(note.id for note in waiting)
             delivery = Delivery(next_nonce(world, agent), DeliveryKind.DIGEST, agenda.now.elapsed, notes=ids)
             kinds = ", ".join(sorted({note.kind for note in first}))
@@ -48,7 +48,7 @@ def _notes(world: World, agenda: Agenda) -> Iterator[Event]:
         if (kind, about) in have:
             continue
         number += 1
-        note = Note(f"{number:08d}", kind, text, agenda.now.wall, about=about)  # type: ignore[arg-type]  # kinds of _wanted
+        note = Note(f"{number:08d}", kind, text, agenda.now.wall, about=about, at=agenda.now.elapsed)  # type: ignore[arg-type]  # kinds of _wanted
         yield NoteAdded(now=agenda.now, note=note, reason=text)
     told = sorted((n for n in have.values() if (n.kind, n.about) not in wanted), key=lambda n: n.id)
     for note in told:

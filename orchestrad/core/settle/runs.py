@@ -70,7 +70,7 @@ def _give_back(world: World, agenda: Agenda, agent: Agent) -> Iterator[Event]:
     if agent.state not in IN_CONVERSATION:
         return
     reason = ""
-    if agent.state is AgentState.ATTENDED and agenda.passed(agent.since_at + world.settings.attended_timeout):
+    if agent.state is AgentState.ATTENDED and agenda.passed(agent.turn_at + world.settings.attended_timeout):
         reason = "nobody has talked to it for a while"
     elif agent.state is AgentState.WAITING and agenda.passed(agent.since_at + world.settings.waiting_timeout):
         reason = "its background work took too long"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from orchestrad.core.agenda import Agenda
 from orchestrad.core.events import Event, TaskAssigned, TaskOpened
-from orchestrad.core.ids import Oid, TaskId, worker_number
+from orchestrad.core.ids import Oid, TaskId, derive, worker_number
 from orchestrad.core.readiness import candidates
 from orchestrad.core.states import AgentState, FleetState, TaskState
 from orchestrad.core.tasklist import SHARED_LIST
@@ -55,9 +55,11 @@ def _assigned(world: World, agenda: Agenda, agent: Agent, task: Task, tip: Oid) 
 
 
 def branch_of(agent: str, task: TaskId, number: int) -> str:
-    """The branch of an attempt; its name holds only what every file system and git allow."""
-    safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in task)[:60].strip("-") or "task"
-    return f"{agent}/{safe}" if number == 1 else f"{agent}/{safe}-{number}"
+    """The branch of an attempt, no other one's; its name holds only what every file system and git allow."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in task)[:60].strip("-")
+    if safe != task:
+        safe = f"{safe or 'task'}.{derive(task, digits=6)}"  # a dot can't come from the id: "a.2" and "a-2" are two tasks
+    return f"{agent}/{safe}" if number == 1 else f"{agent}/{safe}.{number}"
 
 
 def base_of(world: World, agent: Agent, tip: Oid) -> tuple[Oid, TaskId | None]:

@@ -136,15 +136,15 @@ def test_said_but_not_proven_says_what_is_missing(workspace: dict[str, Any], say
 
 def test_after_the_reminders_the_attempt_has_failed_and_after_the_retries_the_task_is_blocked() -> None:
     world = a_world(at_work("worker-1", "t1"), T1, max_reminders=1, max_retries=1, retry_delay=0)
-    world = after(world, a_stop(world, "worker-1", 5, changes=1))
+    world = after(world, a_stop(world, "worker-1", 5, commits=0))
     assert the(world, "t1").state is ASSIGNED
-    world = after(world, a_stop(world, "worker-1", 6, changes=1))
+    world = after(world, a_stop(world, "worker-1", 6, commits=0))
     assert the(world, "t1").failures == 1
     assert the(world, "t1").attempt.number == 2  # its second attempt was handed out in the same answer
     assert isinstance(the(world, "worker-1").post.answer, Hand)
     world = after(world, an_acknowledgement(world, "worker-1", the(world, "worker-1").delivery.nonce))
-    world = after(world, a_stop(world, "worker-1", 8, changes=1))
-    world = after(world, a_stop(world, "worker-1", 9, changes=1))
+    world = after(world, a_stop(world, "worker-1", 8, commits=0))
+    world = after(world, a_stop(world, "worker-1", 9, commits=0))
     assert the(world, "t1").state is BLOCKED
     assert "2 attempts failed" in the(world, "t1").reason
     assert the(world, "worker-1").task is None
@@ -152,11 +152,18 @@ def test_after_the_reminders_the_attempt_has_failed_and_after_the_retries_the_ta
 
 def test_a_failed_attempt_waits_for_the_retry_delay() -> None:
     world = a_world(at_work("worker-1", "t1", reminders=2), T1)
-    world = after(world, a_stop(world, "worker-1", 6, changes=1))
+    world = after(world, a_stop(world, "worker-1", 6, commits=0))
     assert the(world, "t1").state is OPEN
     assert the(world, "worker-1").post.answer == Allow("no task is open for it")
     assert the(after(world, now=at("14:02:04")), "t1").state is OPEN
     assert the(after(world, now=at("14:02:05")), "t1").state is ASSIGNED
+
+
+def test_what_a_failed_attempt_left_uncommitted_is_saved_by_a_new_run_before_the_next_task_begins() -> None:
+    world = a_world(at_work("worker-1", "t1", reminders=2), T1, task("t2"))
+    world = after(world, a_stop(world, "worker-1", 6, changes=1))
+    assert (the(world, "worker-1").state, the(world, "worker-1").task) == (AgentState.STOPPING, None)
+    assert [(a.block, a.nonce) for a in planned(world, AnswerHook)] == [(None, None)]
 
 
 def test_done_without_a_change_needs_no_commit() -> None:
