@@ -93,6 +93,15 @@ async def test_descendants_of_a_killed_runner_that_nobody_watched_end_with_the_n
     assert none_lives(family)
 
 
+async def test_a_killed_runners_command_ends_also_when_nobody_looks_and_it_ignores_the_hangup(engine: ProcessEngine) -> None:
+    run = await engine.begin(engine.spec("trap '' HUP TERM; echo ready; exec sleep 1000"))
+    command = engine.command_pid(run)
+
+    os.kill(engine.runner_pid(run), signal.SIGKILL)
+
+    await until(lambda: none_lives([command]))
+
+
 async def test_a_terminal_that_goes_away_ends_the_run(engine: ProcessEngine) -> None:
     async with Ear(engine.containers) as ear:
         run, family = await begin_family(engine, "exec sleep 1000")
