@@ -26,6 +26,7 @@ from orchestrad.store.port import CommitFailed
 log = structlog.get_logger("orchestrad.service")
 
 GRACE = 30 * SECOND  # how long turns may take to end after Ctrl-C
+GIT_CHATTER = ("remote:", "From ", "* [")
 DONE, TROUBLE, BAD_CONFIG = 0, 1, 2
 
 
@@ -90,8 +91,8 @@ async def _serve(config: Config, directory: Path, redactor: logs.Redactor, *, un
 
 def _progress(*, aloud: bool) -> Callable[[str], None]:
     def show(line: str) -> None:
-        if "%" in line and "100%" not in line:
-            return  # git counts aloud
+        if line.startswith(GIT_CHATTER) or ("%" in line and "100%" not in line):
+            return
         if aloud:
             print(line, file=sys.stderr, flush=True)  # noqa: T201  # before the status is drawn
         log.info("daemon.prepares", step=line)
