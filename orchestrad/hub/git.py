@@ -38,6 +38,7 @@ class GitHub:
         tip = await self.ref(self._upstream.ref)
         if tip is None:
             progress(f"fetching {self._upstream.branch} for the first time")
+            await refs.wait_for_lock(self._git.directory, self._upstream.ref)
             try:
                 await self._upstream.fetch(self._git, time_limit=CLONE_LIMIT, on_error_output=_Lines(progress))
             except UpstreamRefused as refused:
@@ -78,6 +79,7 @@ class GitHub:
         return await refs.move_ref(self._git, ref, new=new, expected=expected)
 
     async def fetch(self) -> Oid:
+        await refs.wait_for_lock(self._git.directory, self._upstream.ref)
         await self._upstream.fetch(self._git)
         tip = await self.ref(self._upstream.ref)
         if tip is None:

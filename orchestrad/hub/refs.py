@@ -22,6 +22,7 @@ from orchestrad.hub.run import Git, GitFailed, reason_of
 # git holds the lock of a ref for milliseconds. One this old was left behind by a process that was killed.
 STALE: Final = timedelta(seconds=10)
 
+_LOOK_AGAIN_S: Final = 0.1
 # No request is served for so long, see http.py; a push that an earlier daemon began may still be coming in.
 ABANDONED: Final = timedelta(hours=1)
 
@@ -88,6 +89,18 @@ def remove_stale_lock(repository: Path, name: str) -> bool:
     """Removes the locks of one ref that a killed process left; whether there was one."""
     removed = [_remove_if_stale(repository / f"{lock}.lock") for lock in (name, "packed-refs")]
     return any(removed)
+
+
+async def wait_for_lock(repository: Path, name: str) -> None:
+    """Returns when nobody holds the lock of a ref that only we move: at once, or when what a killed git left is stale.
+
+    git removes its lock when it is told to end, but not if that comes right after it made the file.
+    """
+    lock = repository / f"{name}.lock"
+    for _ in range(int(2 * STALE.total_seconds() / _LOOK_AGAIN_S)):  # bounded: a clock may have been set back
+        if not lock.exists() or _remove_if_stale(lock):
+            return
+        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 def remove_leftovers(repository: Path) -> None:

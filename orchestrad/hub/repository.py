@@ -1,6 +1,7 @@
 """The bare repositories in the state directory: how they are made, their settings, and the hook that asks the daemon."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -75,8 +76,8 @@ async def prepare_repository(git: Git, branch: str, *, borrows_from: str | None 
     """
     directory = git.directory
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        await git.run("init", "--quiet", "--bare", "--template=", "--shared=0644", f"--initial-branch={branch}")
+        if not (directory / "HEAD").exists():
+            await _make(directory, branch)
         _replace(directory / "config", _CONFIG)
         (directory / "hooks").mkdir(exist_ok=True)
         _replace(directory / "hooks" / "pre-receive", _HOOK, mode=0o755)
@@ -88,6 +89,15 @@ async def prepare_repository(git: Git, branch: str, *, borrows_from: str | None 
         raise HubUnusable(
             f"the hub's repository {directory} can't be used: {reason}. Make it writable, or move it away to have a new one made."
         ) from failed
+
+
+async def _make(directory: Path, branch: str) -> None:
+    """An empty repository, there as a whole or not at all: a `git init` that is killed leaves locks and half of one."""
+    new = directory.with_name(f"{directory.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    await Git(new).run("init", "--quiet", "--bare", "--template=", "--shared=0644", f"--initial-branch={branch}")
+    new.rename(directory)
 
 
 def _replace(path: Path, text: str, mode: int = 0o644) -> None:

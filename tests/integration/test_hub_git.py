@@ -185,7 +185,7 @@ class TestRefs:
 class TestPrepare:
     async def test_it_may_be_interrupted_anywhere_and_done_again(self, tmp_path: Path) -> None:
         bench = GitBench(tmp_path, FIRST)
-        for delay_ms in range(0, 60, 6):
+        for delay_ms in range(0, 60, 3):
             preparing = asyncio.create_task(bench.hub.prepare(lambda _: None))
             await asyncio.wait((preparing,), timeout=delay_ms / 1000)
             preparing.cancel()
