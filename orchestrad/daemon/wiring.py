@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -49,6 +49,12 @@ from orchestrad.store.sqlite import SqliteStore
 from orchestrad.terminals.tmux import TmuxTerminals
 
 log = structlog.get_logger("orchestrad.wiring")
+
+# What an agent of this machine needs of its surroundings to reach the model, beside what the engine passes on anyway.
+PASSED_ON: Final = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"),
+)
 
 
 @dataclass(slots=True)
@@ -204,7 +210,8 @@ def _homes(config: Config) -> Homes:
 
 def _containers(config: Config, fleet: FleetId) -> Containers:
     if config.engine == "process":
-        return ProcessContainers(fleet=fleet, registry=config.state_directory / "processes")
+        passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        return ProcessContainers(fleet=fleet, registry=config.state_directory / "processes", environment=passed)
     extra = os.environ.get("ORCHESTRAD_BUILD_CONTEXT_EXTRA")
     settings = ContainerSettings(
         image=config.container.image,
