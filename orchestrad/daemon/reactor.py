@@ -30,6 +30,8 @@ log = structlog.get_logger("orchestrad.reactor")
 BATCH: Final = 256  # observations that are decided together at most
 ASIDE_FOR: Final = 60_000_000  # microseconds after which a concern that raised is tried again
 
+OVER: Final = "the daemon is ending; ask again when it is back"
+
 Execute = Callable[[Action], Awaitable[object]]
 
 
@@ -66,6 +68,7 @@ class Reactor:
         self._orders = Orders()
         self._news: asyncio.Queue[tuple[object, asyncio.Future[None] | None]] = asyncio.Queue()
         self._aside: dict[tuple[str, str | None], int] = {}
+        self._over = False
         self._running: set[asyncio.Task[None]] = set()
         self.listeners: list[Callable[[World, list[Event]], None]] = []
 
@@ -83,7 +86,9 @@ class Reactor:
         self._news.put_nowait((observation, None))
 
     async def submit(self, observation: object) -> None:
-        """Takes news; returns when all that follows from it is durable."""
+        """Takes news; returns when all that follows from it is durable. Raises Unreachable when the daemon ends before that."""
+        if self._over:
+            raise Unreachable(OVER)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._news.put_nowait((observation, done))
         await done
@@ -95,6 +100,9 @@ class Reactor:
             while True:
                 wake_at = await self._turn(await self._gather(wake_at))
         finally:
+            self._over = True
+            while not self._news.empty():
+                _refuse(self._news.get_nowait()[1])
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
@@ -120,18 +128,18 @@ class Reactor:
         agenda = Agenda(self._clock.now())
         batch = _Batch(self._world)
         for observation, _ in news:
-            if isinstance(observation, Outcome):
-                failed = isinstance(observation.result, Failed)
+            decided = self._decided(batch, observation, agenda)
+            if isinstance(observation, Outcome):  # one that was rejected would be ordered again at once and for ever
+                failed = isinstance(observation.result, Failed) or decided is None
                 self._orders.end(observation.action, failed=failed, elapsed=agenda.now.elapsed)
-            batch = self._decided(batch, observation, agenda)
+            batch = decided or batch
         batch = self._settled(batch, agenda)
         if batch.rows or batch.events:
             try:
                 await self._store.commit(list(batch.rows.values()), batch.events)
             except BaseException:
                 for _, done in news:
-                    if done is not None:
-                        done.cancel()
+                    _refuse(done)
                 raise
         self._world = batch.world
         for _, done in news:
@@ -146,7 +154,8 @@ class Reactor:
                 task.add_done_callback(self._running.discard)
         return agenda.wake_at
 
-    def _decided(self, batch: _Batch, observation: object, agenda: Agenda) -> _Batch:
+    def _decided(self, batch: _Batch, observation: object, agenda: Agenda) -> _Batch | None:
+        """The batch with what this news makes; None when it was rejected."""
         tried = batch.copy()
         try:
             for event in decide(tried.world, observation, agenda.now):
@@ -154,7 +163,7 @@ class Reactor:
         except Exception as error:
             log.exception("observation.rejected", observation=type(observation).__name__)
             self._tell(batch, agenda, f"news of kind {type(observation).__name__} was rejected: {error}")
-            return batch
+            return None
         return tried
 
     def _settled(self, batch: _Batch, agenda: Agenda) -> _Batch:
@@ -215,3 +224,9 @@ class Reactor:
         if isinstance(result, Failed) and result.kind != "bug":
             log.info("action.failed", action=type(action).__name__, key=action.key, kind=result.kind, why=result.text)
         self.offer(Outcome(action, result))
+
+
+def _refuse(done: asyncio.Future[None] | None) -> None:
+    """Tells whoever waits that it is not known whether this news became durable."""
+    if done is not None and not done.done():
+        done.set_exception(Unreachable(OVER))
