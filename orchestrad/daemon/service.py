@@ -113,9 +113,10 @@ async def _watched(fleet: Fleet, show: Show | None) -> int:
         fleet.reactor.offer(EndAsked(GRACE, "Ctrl-C"))
 
     loop.add_signal_handler(signal.SIGINT, end)
-    loop.add_signal_handler(signal.SIGTERM, leave.set)
+    for leaving in (signal.SIGTERM, signal.SIGHUP):  # an upgrade, or a closed terminal: no agent loses its turn
+        loop.add_signal_handler(leaving, leave.set)
     try:
         return await fleet.run(leave, show)
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
-        loop.remove_signal_handler(signal.SIGTERM)
+        for taken in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(taken)
