@@ -15,6 +15,7 @@ from orchestrad.core.ids import MANAGER, Now, worker_number
 from orchestrad.core.moments import wall_of
 from orchestrad.core.states import TaskState
 from orchestrad.core.why import plain, tell
+from orchestrad.core.why.agents import doing
 from orchestrad.core.why.who import Acts, who_acts_for_agent, who_acts_for_task
 from orchestrad.core.world import SECOND, Agent, Task, World
 
@@ -69,7 +70,9 @@ class FleetPart(Part):
 
 
 class AgentPart(Part):
-    """One agent. `needs` says who must act before it goes on: a person, or nobody ("")."""
+    """One agent. `why` is a sentence, `doing` a few words beside its name and state; `needs` says who must act before it
+    goes on: a person, or nobody ("").
+    """
 
     name: str
     state: str
@@ -77,6 +80,7 @@ class AgentPart(Part):
     for_seconds: int
     reason: str
     why: str
+    doing: str
     needs: Acts
     task: str | None
     task_title: str | None
@@ -201,6 +205,7 @@ def _agent(world: World, agent: Agent, now: Now, zone: tzinfo) -> AgentPart:
         for_seconds=max(0, now.elapsed - agent.since_at) // SECOND,
         reason=plain(agent.reason),
         why=tell(world, agent, now, zone),
+        doing=plain(doing(world, agent, now, zone)),
         needs=who_acts_for_agent(world, agent),
         task=task.id if task else None,
         task_title=plain(task.text) if task else None,

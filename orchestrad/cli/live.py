@@ -17,11 +17,12 @@ from orchestrad.core.events import Event
 from orchestrad.core.ids import MANAGER, Now, worker_number
 from orchestrad.core.moments import length
 from orchestrad.core.states import AgentState, FleetState, TaskState
-from orchestrad.core.why import plain, tell
+from orchestrad.core.why import plain
+from orchestrad.core.why.agents import doing
 from orchestrad.core.why.ending import ending
 from orchestrad.core.why.who import who_acts_for_agent
-from orchestrad.core.why.words import counted, title
-from orchestrad.core.world import SECOND, Agent, World
+from orchestrad.core.why.words import counted
+from orchestrad.core.world import SECOND, World
 
 if TYPE_CHECKING:
     from orchestrad.daemon.wiring import Fleet
@@ -128,14 +129,8 @@ def _agents(world: World, now: Now, zone: tzinfo) -> Table:
         for_ = length(now.elapsed - agent.since_at)
         state = Text(agent.state.value.replace("_", " "), STYLES[agent.state])
         style = "red" if who_acts_for_agent(world, agent) else ""
-        table.add_row(f"  {plain(agent.name)}", state, Text(for_, "dim"), Text(_doing(world, agent, now, zone), style))
+        table.add_row(f"  {plain(agent.name)}", state, Text(for_, "dim"), Text(plain(doing(world, agent, now, zone)), style))
     return table
-
-
-def _doing(world: World, agent: Agent, now: Now, zone: tzinfo) -> str:
-    if agent.state is S.WORKING and agent.task is not None:
-        return title(world.tasks[agent.task])
-    return tell(world, agent, now, zone).partition(": ")[2]
 
 
 def _problems(world: World) -> Iterator[Text]:

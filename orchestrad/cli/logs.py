@@ -117,4 +117,4 @@ def _show_terminal(fleet: Fleet, agent: str) -> None:
 
 def _safe(line: str) -> str:
     """A line, its indent kept, without what would steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in line.rstrip("\r\n").expandtabs())
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in line.rstrip("\r\n").expandtabs())

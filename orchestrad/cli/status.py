@@ -35,13 +35,11 @@ def page(document: dict[str, Any], *, tasks: bool = False) -> Iterator[str]:
     agents, all_tasks = document["agents"], document["tasks"]
     persons = [a for a in agents if a["needs"] == "person"]
     names = max((len(a["name"]) for a in agents), default=0)
-    yield from _group(
-        "Needs you", [*map(_held_agent, persons), *(_held_task(t) for t in all_tasks if t["needs"] == "person")], "red"
-    )
-    yield from _group("With the Manager", [_held_task(t) for t in all_tasks if t["needs"] == "manager"], "yellow")
+    yield from _group("Needs you", [*map(_held, persons), *(_held(t) for t in all_tasks if t["needs"] == "person")], "red")
+    yield from _group("With the Manager", [_held(t) for t in all_tasks if t["needs"] == "manager"], "yellow")
     rest = [a for a in agents if a["needs"] != "person"]
-    yield from _group("At work", [_busy_agent(a, names) for a in rest if a["state"] in AT_WORK], "green")
-    yield from _group("Goes on by itself", [_idle_agent(a, names) for a in rest if a["state"] not in AT_WORK], "cyan")
+    yield from _group("At work", [_row(a, names) for a in rest if a["state"] in AT_WORK], "green")
+    yield from _group("Goes on by itself", [_row(a, names) for a in rest if a["state"] not in AT_WORK], "cyan")
     yield from _group("Merge queue", _queue(document), "cyan")
     yield from _group("Problems", [_line(p["about"], p["text"]) for p in document["problems"]], "yellow")
     yield from _group("Notices", [screen.wrapped(screen.clean(notice), INDENT) for notice in document["notices"]], "bright_black")
@@ -73,38 +71,18 @@ def _group(title: str, lines: list[str], colour: str) -> Iterator[str]:
         yield from lines
 
 
-def _held_agent(agent: dict[str, Any]) -> str:
-    return screen.wrapped(screen.clean(agent["why"]), INDENT)
+def _held(entity: dict[str, Any]) -> str:
+    return screen.wrapped(screen.clean(entity["why"]), INDENT)
 
 
-def _held_task(task: dict[str, Any]) -> str:
-    return screen.wrapped(screen.clean(task["why"]), INDENT)
-
-
-def _busy_agent(agent: dict[str, Any], names: int) -> str:
-    attempt = f" (attempt {agent['attempt']})" if (agent["attempt"] or 1) > 1 else ""
-    title = f"{agent['task']}: {agent['taskTitle']}{attempt}" if agent["task"] else after_colon(agent["why"])
-    return _row(agent, names, title if agent["state"] == "working" else f"{title}; {agent['reason']}" if agent["reason"] else title)
-
-
-def _idle_agent(agent: dict[str, Any], names: int) -> str:
-    return _row(agent, names, after_colon(agent["why"]))
-
-
-def _row(agent: dict[str, Any], names: int, text: str) -> str:
+def _row(agent: dict[str, Any], names: int) -> str:
     left = f"{INDENT}{screen.clean(agent['name']).ljust(names)}  "
     middle = f"{screen.length(agent['forSeconds']).rjust(9)}  "
     word = screen.state(agent["state"], 11)
     columns = screen.width()
     used = len(left) + 11 + len(middle)
-    text = screen.clean(text)
+    text = screen.clean(agent["doing"])
     return left + word + middle + (screen.cut(text, columns - used - 1) if columns else text)
-
-
-def after_colon(why: str) -> str:
-    """What follows the state and its time, which stand in columns of their own."""
-    _, colon, rest = why.partition(": ")
-    return rest if colon else ""
 
 
 def _queue(document: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from orchestrad.core.world import SECOND, Agent, Delivery, DeliveryKind, Task, W
 
 S = AgentState
 SPOKEN: Final = {state: state.value.replace("_", " ") for state in AgentState}
+ROUTINE: Final = frozenset({S.READY, S.WORKING, S.STARTING})  # where what comes next says more than what was
 KEY_PRESSED: Final = 10 * SECOND  # nothing is typed to an agent while a person's last key is younger than this
 
 
@@ -25,6 +26,18 @@ def about_agent(world: World, agent: Agent, now: Now, zone: tzinfo) -> str:
     if "`orchestrad resume" in reason and "`orchestrad resume" in next_:
         next_ = ""  # the reason says already what a person has to do
     return sentence(head, reason, next_, _trouble(world, agent))
+
+
+def doing(world: World, agent: Agent, now: Now, zone: tzinfo) -> str:
+    """The same in a few words, beside its name, state and time: its task, or the reason and what would change it."""
+    if agent.state is S.WORKING and agent.task is not None:
+        task = world.tasks[agent.task]
+        return title(task) + (f", attempt {task.attempt.number}" if task.attempt and task.attempt.number > 1 else "")
+    if agent.state is S.STOPPED and world.fleet.state is not FleetState.RUNNING:
+        return plain(agent.reason)  # what the fleet is about stands above
+    reason = "" if agent.state in ROUTINE and not agent.api_failures else plain(agent.reason)
+    next_ = _RULES[agent.state](world, agent, now, zone)
+    return "; ".join(filter(None, (reason, next_ if "`orchestrad resume" not in reason else "", _trouble(world, agent))))
 
 
 def resume(agent: Agent) -> str:
