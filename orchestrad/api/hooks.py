@@ -95,14 +95,18 @@ class AgentRoutes:
         except BadPost as error:
             log.warning("post.rejected", agent=caller.agent, why=words(str(error), most=300))
             raise web.HTTPBadRequest(text=f"{error}\n") from error
+        told = {"agent": caller.agent, "n": post.n, "hook": words(event, most=20)}
+        log.debug("hook.arrived", **told)
         async with self._connections.open(f"{caller.agent}-{caller.epoch}-{event[:20]}") as (name, answer):
             observation = await self._observation(event, name, caller, post, payload)
+            log.debug("hook.read", **told)
             if observation is None:
                 answer.set_result(Answered())
             else:
                 self._offer(observation)
             self._heard(caller.agent, event, _worth_telling(event, payload))
             answered = await answer
+        log.debug("hook.answered", **told)
         return web.Response(status=answered.status, text=answered.text)
 
     async def _observation(self, event: str, connection: str, caller: Caller, post: ScriptPost, payload: Payload) -> object | None:
@@ -156,9 +160,11 @@ class AgentRoutes:
         detail = words(post.text, most=500)
         if not ok:
             log.warning("checkout.failed", agent=caller.agent, why=detail)
+        log.debug("acknowledgement.arrived", agent=caller.agent, n=post.n)
         async with self._connections.open(f"{caller.agent}-{caller.epoch}-acknowledge") as (name, answer):
             self._offer(Acknowledged(caller.agent, caller.epoch, name, post.nonce(), ok, detail))
             answered = await answer
+        log.debug("acknowledgement.answered", agent=caller.agent, n=post.n)
         return web.Response(status=200 if answered.status == 200 else 409, text=answered.text)
 
     async def _orch(self, request: web.Request) -> web.Response:

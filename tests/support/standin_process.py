@@ -12,7 +12,9 @@ import argparse
 import asyncio
 import importlib
 import json
+import os
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -39,8 +41,10 @@ class LoggedExchange:
 
 
 class StandinProcess:
-    def __init__(self, script: str, *, log: Path, host: str = "127.0.0.1") -> None:
+    def __init__(self, script: str, *, log: Path, host: str = "127.0.0.1", environment: Mapping[str, str] | None = None) -> None:
+        """`environment` is what the script is told: variables beside those of this process."""
         self.url = ""
+        self._environment = {**os.environ, **(environment or {})}
         self._command = [sys.executable, "-m", __name__, "--script", script, "--log", str(log), "--host", host]
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
@@ -51,7 +55,7 @@ class StandinProcess:
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *self._command, cwd=ROOT, env=self._environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
         assert self._process.stdout is not None
         async with asyncio.timeout(START_LIMIT_S):
