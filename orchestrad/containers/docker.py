@@ -18,12 +18,12 @@ from docker.errors import APIError, ImageNotFound, NotFound
 
 from orchestrad.containers.docker_engine import ANSWER_WITHIN, DockerEngine, explanation
 from orchestrad.containers.docker_events import DockerEvents
-from orchestrad.containers.docker_network import VM_HOST, ensure_network
+from orchestrad.containers.docker_network import VM_HOST, ensure_network, remove_network
 from orchestrad.containers.docker_run import AGENT, EPOCH, FLEET, STATES, ContainerSettings, Fleet, create_arguments, run_of
 from orchestrad.containers.image import BuiltImage, GivenImage
 from orchestrad.containers.port import CannotStart, Died, Doubt, Listener, NameTaken, RunSeen, RunSpec, RunState
 from orchestrad.core.ids import AgentName, ContainerId, FleetId
-from orchestrad.errors import Gone
+from orchestrad.errors import Gone, OrchestradError
 from orchestrad.files import docker_directory
 
 OLDEST_API: Final = (1, 41)  # engine 20.10
@@ -47,6 +47,7 @@ class DockerContainers:
         )
         self._engine = DockerEngine(environment)
         self._listeners: set[DockerEvents] = set()
+        self._has_network = False
 
     @property
     def image(self) -> str:
@@ -66,6 +67,7 @@ class DockerContainers:
             return ensure_network(client, self._fleet)
 
         listener = await self._engine.call_at_length("make the Docker engine ready", ready)
+        self._has_network = True
         if listener.agent_host == VM_HOST:
             # Docker Desktop knows the name by itself, other virtual machines do not.
             hosts = {VM_HOST: "host-gateway", **self._settings.extra_hosts}
@@ -148,6 +150,11 @@ class DockerContainers:
     async def aclose(self) -> None:
         for listener in tuple(self._listeners):
             listener.close()
+        # An engine has some thirty address ranges for networks; with agents at work it stays, and the next daemon finds it.
+        has_network, self._has_network = self._has_network, False
+        with contextlib.suppress(OrchestradError):
+            if has_network:
+                await self._engine.call("remove the fleet's network", lambda client: remove_network(client, self._fleet))
         await self._engine.aclose()
 
 

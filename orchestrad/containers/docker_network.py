@@ -33,6 +33,18 @@ def ensure_network(client: Any, fleet: Fleet) -> Listener:
     return Listener(bind_host=gateway, agent_host=gateway)
 
 
+def remove_network(client: Any, fleet: Fleet) -> None:
+    """Removes the network when no run of the fleet is on it; what is gone already, another's, or in use stays as it is."""
+    attributes = _find(client, fleet)
+    if attributes is None or (attributes.get("Labels") or {}).get(FLEET) != fleet.id:
+        return
+    try:
+        client.api.remove_network(attributes["Id"])
+    except APIError as answer:
+        if answer.status_code not in (403, 404):  # 403: it has endpoints
+            raise
+
+
 def engine_in_a_vm(client: Any) -> bool:
     """Whether containers run in a virtual machine that this machine's addresses are not part of."""
     return sys.platform == "darwin" or "Docker Desktop" in client.info().get("OperatingSystem", "")
