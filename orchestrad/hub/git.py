@@ -44,6 +44,7 @@ class GitHub:
             except UpstreamRefused as refused:
                 raise HubUnusable(str(refused)) from refused
             tip = await self.ref(self._upstream.ref)
+        await refs.wait_for_lock(self._git.directory, self._ref)
         if tip is None or not await self.move(self._ref, new=tip, expected=None):
             raise HubUnusable(f"{self._ref} could not be made in {self._git.directory}. Start again; if that fails, move it away.")
 
