@@ -1,6 +1,7 @@
 """Why an agent is where it is, one rule for each state."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from typing import Final
 
@@ -10,11 +11,21 @@ from orchestrad.core.readiness import waits_for
 from orchestrad.core.states import AgentState, FleetState, TaskState
 from orchestrad.core.tasklist import SHARED_LIST, list_name, worker_of
 from orchestrad.core.why.words import counted, listed, plain, sentence, title, why_the_fleet_rests
-from orchestrad.core.world import SECOND, Agent, Delivery, DeliveryKind, Task, World
+from orchestrad.core.world import SECOND, Agent, Delivery, DeliveryKind, Note, Task, World
 
 S = AgentState
 SPOKEN: Final = {state: state.value.replace("_", " ") for state in AgentState}
 ROUTINE: Final = frozenset({S.READY, S.WORKING, S.STARTING})  # where what comes next says more than what was
+NOUNS: Final = {  # of what the Manager is told, the most urgent first
+    "conflict": "conflict",
+    "upstream": "upstream conflict",
+    "question": "question",
+    "blocked": "blocked task",
+    "problem": "list problem",
+    "low": "short list",
+    "direction": "new direction",
+    "merged": "merge",
+}
 KEY_PRESSED: Final = 10 * SECOND  # nothing is typed to an agent while a person's last key is younger than this
 
 
@@ -150,10 +161,16 @@ def _working(world: World, agent: Agent, now: Now, zone: tzinfo) -> str:
         number = f", attempt {task.attempt.number}" if task.attempt and task.attempt.number > 1 else ""
         return f"it works on {title(task)}{number}; when its turn ends, that task is checked and the next one handed over"
     delivery = agent.delivery
-    notes = [plain(world.notes[note].text) for note in delivery.notes if note in world.notes] if delivery else []
+    notes = [world.notes[note] for note in delivery.notes if note in world.notes] if delivery else []
     if notes:
-        return f"it was told: {listed([note.rstrip('.') for note in notes], 2)}"
+        return f"it was told of {_in_short(notes)}"
     return "when its turn ends, it is handed what is next"
+
+
+def _in_short(notes: Iterable[Note]) -> str:
+    """How many of each kind, those that need something first: "1 conflict and 2 merges"."""
+    kinds = Counter[str](note.kind for note in notes)
+    return listed([counted(kinds[kind], noun) for kind, noun in NOUNS.items() if kind in kinds], len(NOUNS))
 
 
 def _waiting(world: World, agent: Agent, now: Now, zone: tzinfo) -> str:

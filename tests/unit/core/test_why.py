@@ -131,10 +131,12 @@ AGENTS: dict[str, tuple[World, str]] = {
     ),
     "the Manager, at work": (
         a_world(
-            manager(S.WORKING, reason="its prompt arrived", delivery=delivery(DeliveryKind.DIGEST, notes=("1",))),
-            Note("1", "low", "WORKER_1_TASK_LIST.md has 1 open task left.", NOW.wall),
+            manager(S.WORKING, reason="its prompt arrived", delivery=delivery(DeliveryKind.DIGEST, notes=("1", "2", "3"))),
+            Note("1", "merged", "Merged: 'Parse dates' (WORKER_1_TASK_LIST.md)", NOW.wall),
+            Note("2", "conflict", "Conflict: 'Print dates' (WORKER_2_TASK_LIST.md), and what to do", NOW.wall),
+            Note("3", "merged", "Merged: 'Read dates' (WORKER_1_TASK_LIST.md)", NOW.wall),
         ),
-        "manager is working, since 14:00 (5 min): its prompt arrived; it was told: WORKER_1_TASK_LIST.md has 1 open task left.",
+        "manager is working, since 14:00 (5 min): its prompt arrived; it was told of 1 conflict and 2 merges.",
     ),
     "working": (
         a_world(worker("worker-1", S.WORKING, reason="checked out"), task("parse-dates", T.ASSIGNED, by="worker-1", attempts=2)),
