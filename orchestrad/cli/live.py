@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrad.cli.happened import happened
-from orchestrad.core.events import Event
+from orchestrad.core.events import Event, TaskDone
 from orchestrad.core.ids import MANAGER, Now, worker_number
 from orchestrad.core.moments import length
 from orchestrad.core.states import AgentState, FleetState, TaskState
@@ -65,7 +65,8 @@ class LiveStatus:
     def heard(self, world: World, events: Iterable[Event]) -> None:
         """Takes what has just happened; a listener of the reactor."""
         for event in events:
-            if line := happened(world, event):
+            line = happened(world, event)
+            if line and (not self._recent or self._recent[-1][1] != line):
                 self._recent.append((event.now.wall, line))
         self._news.set()
 
@@ -98,7 +99,7 @@ def view(world: World, now: Now, recent: Sequence[tuple[int, str]], zone: tzinfo
         parts += [Text(), *problems]
     if recent:
         parts += [Text(), *(_event(wall, line, zone) for wall, line in recent)]
-    return Group(*parts)
+    return Group(*parts, Text())  # the cursor rests on an empty line: an echoed ^C would wrap a full one and shift all
 
 
 def _header(world: World) -> Iterator[Text]:

@@ -46,6 +46,7 @@ def test_the_picture_has_the_fleet_its_agents_what_is_wrong_and_what_happened() 
         "  workerCount: found 0",
         "",
         "  14:04:00  t2 is merged",
+        "",
     ]
 
 
