@@ -10,6 +10,7 @@ from orchestrad.core.ids import Oid
 from orchestrad.core.tasklist import is_list_name
 from orchestrad.errors import Gone
 from orchestrad.hub import http, merging, refs
+from orchestrad.hub.history import commits_on_top
 from orchestrad.hub.names import is_oid
 from orchestrad.hub.objects import REGULAR, reading
 from orchestrad.hub.port import Authorize, BranchSeen, GitReply, GitRequest, HubUnusable, MergeOrder, MergeResult, UpstreamRefused
@@ -66,6 +67,9 @@ class GitHub:
         return await refs.read_refs(self._git, prefix)
 
     async def commits_between(self, base: Oid, head: Oid) -> int:
+        count = commits_on_top(self._git.directory / "objects", base, head)
+        if count is not None:
+            return count
         done = await self._about(("rev-list", "--count"), base, head, f"{base}..{head}", accept=(0,))
         return int(done)
 
