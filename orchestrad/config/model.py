@@ -196,7 +196,9 @@ class Config(Section):
     state_directory: Annotated[
         v.PathText, about("Where the fleet keeps what it knows; default: the user's state directory, by name.")
     ] = Field(default_factory=_state_directory)
-    listen: Annotated[v.Address, about("Where people's requests are answered, on this machine alone.")] = v.Listen("127.0.0.1", 0)
+    listen: Annotated[v.Address, about("Where people's requests are answered, on this machine alone.", InUse.NOT_YET)] = v.Listen(
+        "127.0.0.1", 0
+    )
     model: Annotated[v.Model | None, about("The model that agents use; default: the CLI's own choice.")] = None
     manager: Annotated[Manager, about("The agent that writes the task lists.")] = Manager()
     project: Annotated[Project, about("What agents are told of the repository.")] = Project()
