@@ -79,6 +79,6 @@ UNFINISHED: Final = frozenset({_T.OPEN, _T.ASSIGNED, _T.SUBMITTED})
 class FleetState(Enum):
     """What the fleet as a whole is about."""
 
-    RUNNING = "running"
+    RUNNING = "running"  # runs are started and tasks given out
     ENDING = "ending"  # turns may end until the deadline, then all runs are stopped
     ENDED = "ended"  # no run is left

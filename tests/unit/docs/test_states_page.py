@@ -1,0 +1,15 @@
+"""The page of states is what the tables say now."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_page_of_states_is_current() -> None:
+    program = [sys.executable, str(ROOT / "script/states-page")]
+
+    page = subprocess.run(program, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+    assert page == (ROOT / "docs/states.md").read_text(), "write it anew: .venv/bin/python script/states-page > docs/states.md"
