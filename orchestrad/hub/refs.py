@@ -87,7 +87,7 @@ def sync_directories(repository: Path, name: str) -> None:
 
 def remove_stale_lock(repository: Path, name: str) -> bool:
     """Removes the locks of one ref that a killed process left; whether there was one."""
-    removed = [_remove_if_stale(repository / f"{lock}.lock") for lock in (name, "packed-refs")]
+    removed = [_remove_if_stale(lock) for lock in _locks(repository, name)]
     return any(removed)
 
 
@@ -96,9 +96,9 @@ async def wait_for_lock(repository: Path, name: str) -> None:
 
     git removes its lock when it is told to end, but not if that comes right after it made the file.
     """
-    lock = repository / f"{name}.lock"
+    locks = _locks(repository, name)
     for _ in range(int(2 * STALE.total_seconds() / _LOOK_AGAIN_S)):  # bounded: a clock may have been set back
-        if not lock.exists() or _remove_if_stale(lock):
+        if not any(lock.exists() and not _remove_if_stale(lock) for lock in locks):
             return
         await asyncio.sleep(_LOOK_AGAIN_S)
 
@@ -111,6 +111,11 @@ def remove_leftovers(repository: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - quarantine.stat().st_mtime > ABANDONED.total_seconds():
                 shutil.rmtree(quarantine, ignore_errors=True)
+
+
+def _locks(repository: Path, name: str) -> tuple[Path, ...]:
+    """What git locks to move a ref; HEAD, since it names the shared branch and has a log of its moves."""
+    return tuple(repository / f"{locked}.lock" for locked in (name, "HEAD", "packed-refs"))
 
 
 def _remove_if_stale(lock: Path) -> bool:
