@@ -146,7 +146,8 @@ async def wire(
                 finished.set_result(status)
 
         executor = Executor(ports, lives=lives, words=Words(directory), fleet=config.name, branch=config.branch, finish=finish)
-        settings, credentials = await _read(config, pool, redactor, until_done=until_done)
+        notes: list[str] = []
+        settings, credentials = await _read(config, pool, redactor, notes, until_done=until_done)
         world = world_of(await store.load(), identity=identity, name=config.name, settings=settings)
         reactor = Reactor(world, clock=clock, store=store, execute=executor.execute)
         reactor_box.append(reactor)
@@ -165,10 +166,11 @@ async def wire(
         stack.push_async_callback(runner.cleanup)
         await store.keep("agents-port", str(port))
         lives.port = port
-        about = About(os.getpid(), directory, state, config.engine, config.terminals.socket)
-        people = People(
-            world=lambda: reactor.world, now=clock.now, submit=reactor.submit, history=store.history, about=lambda: about
-        )
+
+        def about() -> About:
+            return About(os.getpid(), directory, state, config.engine, config.terminals.socket, tuple(notes))
+
+        people = People(world=lambda: reactor.world, now=clock.now, submit=reactor.submit, history=store.history, about=about)
         stack.push_async_callback((await serve_unix(people.application(), places.socket)).cleanup)
         registry.register(config.name, state, directory)
         stack.callback(registry.unregister, state)
@@ -177,7 +179,7 @@ async def wire(
             reactor.offer(await executor.execute(ListRuns("events may have been missed")))
 
         async def watch_config() -> None:
-            await _watch_config(config, directory, pool, redactor, reactor, until_done=until_done)
+            await _watch_config(config, directory, pool, redactor, notes, reactor, until_done=until_done)
 
         observers: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "runs": lambda: observe.watch_runs(ports, offer, look_again),
@@ -228,18 +230,31 @@ def _containers(config: Config, fleet: FleetId) -> Containers:
 
 
 async def _read(
-    config: Config, pool: FileCredentials, redactor: Redactor, *, until_done: bool, problems: tuple[str, ...] = ()
+    config: Config,
+    pool: FileCredentials,
+    redactor: Redactor,
+    notes: list[str],
+    *,
+    until_done: bool,
+    problems: tuple[str, ...] = (),
 ) -> tuple[Settings, tuple[Credential, ...]]:
     files = await pool.read()
     redactor.know([file.credential.secret.reveal() for file in files if file.credential is not None])
-    told = [*problems, *(str(notice) for notice in notices(config))]
+    notes[:] = [str(notice) for notice in notices(config)]
     for file in files:
-        told += [f"{file.path.name}: {remark}" for remark in file.remarks]
-    return settings_of(config, until_done=until_done, problems=told), credentials_of(files)
+        notes += [f"{file.path.name}: {remark}" for remark in file.remarks]
+    return settings_of(config, until_done=until_done, problems=problems), credentials_of(files)
 
 
 async def _watch_config(
-    config: Config, directory: Path, pool: FileCredentials, redactor: Redactor, reactor: Reactor, *, until_done: bool
+    config: Config,
+    directory: Path,
+    pool: FileCredentials,
+    redactor: Redactor,
+    notes: list[str],
+    reactor: Reactor,
+    *,
+    until_done: bool,
 ) -> None:
     """Each edit of the config directory: taken when it is valid, else shown, and nothing changes."""
     async for _ in changes([directory]):
@@ -254,7 +269,7 @@ async def _watch_config(
         else:
             config = edited
             log.info("config.read")
-        fresh, credentials = await _read(edited, pool, redactor, until_done=until_done, problems=problems)
+        fresh, credentials = await _read(edited, pool, redactor, notes, until_done=until_done, problems=problems)
         reactor.offer(ConfigRead(fresh, credentials))
 
 

@@ -14,7 +14,8 @@ LINGER = 1_000_000  # the last word of the Manager may still be on its way to th
 def settle(world: World, agenda: Agenda) -> Iterator[Event]:
     """Ends the fleet when no run is left, finishes it with `--until-done` when nothing is left to do."""
     fleet = world.fleet
-    if fleet.state is FleetState.ENDING and all(agent.run is None for agent in world.agents.values()):
+    idle = all(agent.run is None for agent in world.agents.values())
+    if fleet.state is FleetState.ENDING and idle and (_is_handed_in(world) or agenda.passed(fleet.deadline_at or 0)):
         yield FleetEnded(now=agenda.now, reason=fleet.reason)
     if fleet.state is not FleetState.RUNNING or not fleet.settings.until_done or fleet.finished is not None:
         return
@@ -25,6 +26,15 @@ def settle(world: World, agenda: Agenda) -> Iterator[Event]:
             status=1 if stuck else 0,
             reason=f"{len(stuck)} tasks are blocked" if stuck else "every task is merged",
         )
+
+
+def _is_handed_in(world: World) -> bool:
+    """Whether all that can be merged is merged, and upstream has it or can't be reached just now."""
+    hub = world.hub
+    if hub.tip is None or hub.upstream_trouble or hub.upstream_conflict:
+        return True
+    waits = any(task.state is TaskState.SUBMITTED and not task.conflict for task in world.tasks.values())
+    return hub.read == hub.tip and hub.move is None and not hub.offers and not waits and hub.upstream_has == hub.tip
 
 
 def _is_done(world: World, agenda: Agenda) -> bool:
