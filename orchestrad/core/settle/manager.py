@@ -85,8 +85,9 @@ def _wanted(world: World) -> Iterator[tuple[tuple[str, str], str]]:
             ("upstream", f"{hub.upstream}"),
             (
                 f"Upstream's {world.settings.branch} conflicts with ours in {paths}. Pushes to upstream wait for you: "
-                f"`git fetch origin refs/upstream/{world.settings.branch} && git pull origin {world.settings.branch} && "
-                "git merge FETCH_HEAD`, keep what both sides meant, commit, `git push`."
+                f"`git fetch origin && git merge origin/{world.settings.branch}`, "
+                f"`git fetch origin refs/upstream/{world.settings.branch} && git merge FETCH_HEAD`, "
+                "keep what both sides meant, commit, `git push`."
             ),
         )
     for task in sorted(world.tasks.values(), key=lambda t: (t.list, t.order)):
@@ -107,7 +108,8 @@ def _about(world: World, task: Task) -> Iterator[tuple[tuple[str, str], str]]:
             ("conflict", f"{occasion} {task.attempt.head}"),
             (
                 f"Conflict: {title}, branch {task.attempt.branch}, conflicts with {world.settings.branch} in {paths}. "
-                f"Settle it: `git pull origin {world.settings.branch}`, `git merge origin/{task.attempt.branch}`, "
+                f"Settle it: `git fetch origin && git merge origin/{world.settings.branch}`, "
+                f"`git merge origin/{task.attempt.branch}`, "
                 "keep what both sides meant, commit, `git push`."
             ),
         )
