@@ -1,5 +1,7 @@
 """`orchestrad demo`: a whole fleet in a few seconds, with everything real but the model."""
 
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,8 +21,7 @@ def main(*, keep: Path | None = None, pace: float | None = None, show: Show | No
     directory.mkdir(parents=True, exist_ok=True)
     state = directory / "state"
     upstream = make_project(directory, WORKERS)
-    name = f"demo-{directory.name[-6:].lower()}" if keep is None else "demo"
-    name = "".join(c if c.isalnum() else "-" for c in name).strip("-")
+    name = f"demo-{os.urandom(2).hex()}" if keep is None else "demo"
     config = make_config(directory / "config", upstream, workers=WORKERS, state_directory=state, name=name, pace=pace)
     _say(f"A fleet of {WORKERS} workers and a Manager begins on {upstream}")
     _say(f"Watch one: tmux attach -t {name}-worker-1    (leave with Ctrl-b d)\n")
@@ -29,9 +30,15 @@ def main(*, keep: Path | None = None, pace: float | None = None, show: Show | No
     _say(f"\n{ticked} of {ticked + unticked} tasks merged into main.")
     _say(f"  the work:  git -C {upstream} log --graph --oneline main")
     _say(f"  the log:   {Places(state).log}")
-    _say(f"  again, slower, to watch it: orchestrad demo --pace 1, then tmux attach -t {name}-worker-1")
+    _say(f"  again, slower, with time to attach to an agent: {_program()} demo --pace 1")
     _say(f"  remove it: rm -r {directory}")
     return status if unticked == 0 else 1
+
+
+def _program() -> str:
+    """What to type to start this program: its name where a shell finds it, else its path."""
+    started = Path(sys.argv[0])
+    return started.name if shutil.which(started.name) else os.path.relpath(started)
 
 
 def _boxes(upstream: Path) -> tuple[int, int]:
