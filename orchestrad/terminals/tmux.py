@@ -15,13 +15,12 @@ from orchestrad.core.ids import FleetId
 from orchestrad.errors import Refused
 from orchestrad.terminals.port import Screen, SessionSeen, TerminalMissing, TerminalsUnreachable, TerminalsUnusable
 from orchestrad.terminals.text import check_keys, check_line, check_name, plain
-from orchestrad.terminals.tmux_command import GET_TMUX, Command, Duplicate, NoServer, TmuxCommand, home, program
+from orchestrad.terminals.tmux_command import GET_TMUX, TRIES, Command, Duplicate, NoServer, ServerEnded, TmuxCommand, home, program
 from orchestrad.terminals.tmux_deaths import Deaths
 from orchestrad.terminals.tmux_marks import Marks, Pane
 
 NEEDED: Final = (3, 2)
 COLUMNS, ROWS = 220, 50  # until somebody attaches: so wide that a line is seldom wrapped
-TRIES: Final = 3  # a session may come or go between our look and our act, by an order that lands late
 
 
 class NameInUse(Refused):
@@ -55,15 +54,17 @@ class TmuxTerminals:
         self._check(name)
         with contextlib.suppress(NoServer, TerminalMissing):
             panes, sessions = await self._look(name)
-            ours = [("kill-session", "-t", id_) for id_, fleet in sessions if fleet == self._fleet]
+            # A renamed session is found by its pane. Where a person has moved the pane to theirs, only the pane goes.
+            ours = {id_ for id_, fleet in sessions if fleet == self._fleet}
+            ours |= {pane.session for pane in panes if pane.session_is_ours}
             moved = [("kill-pane", "-t", pane.id) for pane in panes if not pane.session_is_ours]
-            for command in moved + ours:
+            for command in moved + [("kill-session", "-t", session) for session in sorted(ours)]:
                 await self._tmux.run(command)
 
     async def list(self) -> tuple[SessionSeen, ...]:
         clients = ("list-clients", "-F", "client #{session_id} #{client_readonly} #{client_activity}")
         try:
-            said = await self._tmux.run(self._marks.list_panes(), clients)
+            said = await self._tmux.look(self._marks.list_panes(), clients)
         except NoServer:
             return ()
         keys: dict[str, list[int]] = {}
@@ -118,7 +119,7 @@ class TmuxTerminals:
     async def _show(self, name: str, command: Command, title: str, *, replace: bool) -> None:
         self._check(name)
         for _ in range(TRIES):
-            with contextlib.suppress(Duplicate, NoServer, TerminalMissing):
+            with contextlib.suppress(Duplicate, NoServer, ServerEnded, TerminalMissing):
                 await self._try_to_show(name, command, title, replace=replace)
                 self._deaths.look_again()
                 return
@@ -160,13 +161,16 @@ class TmuxTerminals:
     async def _look(self, name: str) -> tuple[tuple[Pane, ...], tuple[tuple[str, str], ...]]:
         """The panes that show `name`, and the sessions so called: their ids and fleets ("" for a person's own)."""
         sessions = ("list-sessions", "-f", f"#{{==:#{{session_name}},{name}}}", "-F", "session #{session_id} #{@orchestrad}")
-        said = await self._tmux.run(self._marks.list_panes(name), sessions)
+        said = await self._tmux.look(self._marks.list_panes(name), sessions)
         rows = [line.split(" ") for line in said.splitlines()]
         return self._marks.panes(said), tuple((row[1], row[2]) for row in rows if row[0] == "session")
 
     async def _find(self, name: str) -> Pane:
         self._check(name)
-        panes = self._marks.panes(await self._ask(self._marks.list_panes(name)))
+        try:
+            panes = self._marks.panes(await self._tmux.look(self._marks.list_panes(name)))
+        except NoServer:
+            panes = ()
         if not panes:
             raise TerminalMissing(f"there is no terminal {name}; it is opened when its agent is started.")
         return panes[0]

@@ -64,6 +64,9 @@ class Deaths:
             self._news.set()
 
         try:
+            with contextlib.suppress(NoServer, TerminalsUnreachable):
+                # Lets the waiting command of a daemon that was killed go; nobody else would.
+                await self._tmux.run(("wait-for", "-S", self._marks.died))
             while not self._closed.is_set():
                 self._news.clear()
                 try:
@@ -98,7 +101,7 @@ class Deaths:
 
     async def _look(self) -> tuple[Pane, ...]:
         try:
-            return self._marks.panes(await self._tmux.run(self._marks.list_panes()))
+            return self._marks.panes(await self._tmux.look(self._marks.list_panes()))
         except NoServer:
             return ()
 
