@@ -34,7 +34,8 @@ def _next(world: World, agenda: Agenda, tip: Oid) -> Move | None:
             return _of_task(world, task, tip, wall)
     unticked = tuple(t.id for t in world.tasks.values() if t.state is TaskState.DONE and not t.checked and t.listed)
     if unticked:
-        return Move(MoveKind.TICK, tip, None, unticked, "Tick what is merged", wall)
+        trailers = "\n".join(f"Task: {name}" for name in unticked)
+        return Move(MoveKind.TICK, tip, None, unticked, f"Tick what is merged\n\n{trailers}", wall)
     return None
 
 
