@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import ipaddress
 import os
 import secrets
 import shutil
@@ -125,8 +126,9 @@ def base_image(docker_host: str) -> str:
 def bridge_address(docker_host: str) -> str:
     """An address of this machine that containers on any bridge of the engine reach: for what a test serves to them."""
     with contextlib.closing(DockerClient(base_url=docker_host)) as client:
-        address: str = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
-    return address
+        pool = client.networks.get("bridge").attrs["IPAM"]["Config"][0]
+    # An engine that was never started again names no gateway: then it is the first address.
+    return str(pool.get("Gateway") or next(ipaddress.ip_network(pool["Subnet"], strict=False).hosts()))
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ class ModelRequest:
     peer: str
     messages: Sequence[Mapping[str, Any]]
     tools: frozenset[str]
+    system: str = ""
 
     @property
     def is_agents(self) -> bool:
@@ -107,6 +108,7 @@ def read_request(body: bytes, headers: Mapping[str, str], *, n: int, started: fl
         peer=peer,
         messages=asked["messages"],
         tools=frozenset(str(tool.get("name")) for tool in asked.get("tools") or []),
+        system="\n".join(str(block.get("text", "")) for block in blocks_of({"content": asked.get("system")})),
     )
 
 
