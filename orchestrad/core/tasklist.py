@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
@@ -94,6 +95,7 @@ def quoted(text: str) -> str:
     return f"«{text if len(text) <= 60 else text[:59] + '…'}»"
 
 
+@lru_cache(maxsize=64)  # a branch that has moved has mostly the lists that it had; a long one takes 5 ms to read
 def parse_list(data: str | bytes, name: str = SHARED_LIST) -> TaskList:
     """The items of a list and what is wrong with it; never raises. `name` only labels the problems."""
     # A str decoded with surrogateescape gives its bytes back; other lone surrogates have none.

@@ -159,7 +159,7 @@ async def _ticked(objects: Reader, draft: Draft, tree: Tree, ticks: Sequence[Tic
                 continue
             if name not in texts:
                 texts[name] = await objects.blob(tree[name])
-            if item := find_item(parse_list(texts[name]).items, wanted.item):
+            if item := find_item(parse_list(texts[name], name.decode()).items, wanted.item):
                 after = tick(texts[name], item, wanted.checked)
                 if after != texts[name]:
                     texts[name] = after
