@@ -77,7 +77,7 @@ class SqliteStore:
         """See Store."""
 
         def read(db: sqlite3.Connection) -> list[Entity]:
-            return [load_entity(kind, body) for kind, body in db.execute("SELECT kind, body FROM entities")]
+            return [self._entity(*row) for row in db.execute("SELECT kind, key, body FROM entities")]
 
         return await self._do(read)
 
@@ -161,6 +161,15 @@ class SqliteStore:
                 db.execute("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, value))
         found = dict(db.execute("SELECT name, value FROM settings WHERE name IN ('fleet', 'secret')"))
         return Identity(FleetId(found["fleet"]), bytes.fromhex(found["secret"]))
+
+    def _entity(self, kind: str, key: str, body: str) -> Entity:
+        try:
+            return load_entity(kind, body)
+        except (ValueError, KeyError) as error:
+            raise StoreUnusable(
+                f"the store {self._path} can't be used: its row {kind} {key} can't be read ({error}). "
+                "Move it away to begin anew; task lists and work are in git."
+            ) from error
 
     async def _committed(self, write: Callable[[sqlite3.Connection], None]) -> None:
         try:
