@@ -8,7 +8,7 @@ import pytest
 
 from orchestrad.clock.fake import FakeClock
 from orchestrad.core.apply import apply
-from orchestrad.core.events import DeliveryOrdered, Event, RunOrdered, TaskDone
+from orchestrad.core.events import DeliveryOrdered, Event, PromptTaken, RunEnded, RunOrdered, TaskDone, TurnEnded, WordGiven
 from orchestrad.core.ids import CredentialLabel
 from orchestrad.core.observations import ConfigRead, DaemonStarted, ResumeAsked, RetryAsked
 from orchestrad.core.states import HOLDS_RUN, AgentState, TaskState
@@ -40,6 +40,7 @@ class Simulation:
         self.events: list[Event] = []
         self.world = self.first = World(Fleet("f" * 12, "sim", settings), hub=HubRow())  # type: ignore[arg-type]  # an id
         self.kills = 0
+        self.posts: set[object] = set()
 
     # ---- what must always be so
 
@@ -58,8 +59,22 @@ class Simulation:
             alive = [c for c in self.outside.containers.values() if c.alive and c.agent == agent.name]
             if len(alive) > 1:
                 raise Broken(f"{agent.name} has two runs alive")
+        for event in events:
+            self.watch_event(event)
         if world.glimpses.faults:
             raise Broken(f"a rule raised: {world.glimpses.faults}")
+
+    def watch_event(self, event: Event) -> None:
+        """Late and repeated news makes no events, and unknown is not absent."""
+        if isinstance(event, RunEnded):
+            living = [c for c in self.outside.containers.values() if c.alive and (c.agent, c.epoch) == (event.agent, event.epoch)]
+            if living:
+                raise Broken(f"{event.agent} was taken for dead while it lived: {event.reason}")
+        if isinstance(event, TurnEnded | PromptTaken | WordGiven):
+            post = type(event).__name__, event.agent, self.world.agents[event.agent].epoch, event.n
+            if post in self.posts:
+                raise Broken(f"{post} counted twice")
+            self.posts.add(post)
 
     def check_the_store(self) -> None:
         """What is committed is the world, and history tells how it came about."""

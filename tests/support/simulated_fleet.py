@@ -29,7 +29,7 @@ from orchestrad.core.actions import (
     StopRun,
     TypePrompt,
 )
-from orchestrad.core.ids import MANAGER, AgentName, ContainerId, Epoch, Oid
+from orchestrad.core.ids import MANAGER, AgentName, ContainerId, ConversationId, Epoch, Oid
 from orchestrad.core.observations import (
     Acknowledged,
     Left,
@@ -50,6 +50,8 @@ from orchestrad.core.world import ScreenSeen, Word
 from orchestrad.daemon.reactor import Reactor
 from orchestrad.errors import Unreachable
 from tests.support.simulated_hub import SimulatedHub
+
+CLEAR = "/clear"
 
 
 class Broken(AssertionError):
@@ -106,6 +108,7 @@ class Outside:
         self.counts: Counter[str] = Counter()
         self.programs: set[asyncio.Task[None]] = set()
         self.orders: set[asyncio.Task[object]] = set()
+        self.texts: dict[str, str] = {}  # which prompt a nonce stands for
         self.added = 0
 
     # ---- chance
@@ -169,6 +172,8 @@ class Outside:
         match action:
             case AnswerHook() | Reply():
                 waiting = self.connections.get(action.connection)
+                if isinstance(action, AnswerHook) and action.nonce is not None and action.block is not None:
+                    self.texts[action.nonce] = action.block.name
                 if waiting is not None and not waiting.done() and not self.chance(0.05):
                     waiting.set_result(action)
             case StartRun():
@@ -189,7 +194,9 @@ class Outside:
             case TypePrompt():
                 container = self._alive(action.agent)
                 if container is not None and not self.chance(0.1):
-                    container.typed.put_nowait(action.nonce)
+                    self.texts[action.nonce] = action.text.name
+                    for _ in range(2 if self.chance(0.05) else 1):
+                        container.typed.put_nowait(action.nonce)
                     self.counts["typed into a busy agent"] += not container.idle
             case ReadBranch():
                 return self.hub.read(action)
@@ -281,12 +288,17 @@ class SimulatedAgent:
             return
         if not self.o.chance(0.05):  # else it gave up
             await self._post(SessionStarted, conversation=self.conversation, source="resume" if self.start.resumes else "startup")
-        if self.start.text is not None:
+        if self.start.text is not None and self.start.nonce is not None:
+            self.o.texts[self.start.nonce] = self.start.text.name
             self.container.typed.put_nowait(self.start.nonce)
         while True:
             self.container.idle, self.container.idle_since = True, self.o.clock.now().elapsed
             nonce = await self.container.typed.get()
             self.container.idle, self.container.idle_since = False, self.o.clock.now().elapsed
+            if nonce == CLEAR:
+                self.conversation = ConversationId(f"cleared {self.conversation}")
+                await self._post(SessionStarted, conversation=self.conversation, source="clear")
+                continue
             with contextlib.suppress(Interrupted):
                 await self._prompt(nonce)
 
@@ -341,6 +353,8 @@ class SimulatedAgent:
         seen = self.home.conversations.setdefault(self.conversation, [])
         if nonce in seen:
             raise Broken(f"{self.home.name} was made to begin {nonce} twice")
+        if self.o.texts[nonce] == "continue" and not seen:
+            raise Broken(f"{self.home.name} was told to go on in a conversation that holds nothing")
         seen.append(nonce)
 
     async def _prompt(self, nonce: str | None) -> None:
@@ -439,7 +453,7 @@ async def people(outside: Outside, until: float) -> None:
         if outside.random.random() < 0.6:
             outside.kill(container.id, told=not outside.chance(0.3))
         elif container.idle:
-            container.typed.put_nowait(None)
+            container.typed.put_nowait(None if outside.random.random() < 0.7 else CLEAR)
 
 
 async def end_all(outside: Outside) -> None:
