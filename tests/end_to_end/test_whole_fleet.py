@@ -5,7 +5,6 @@ All is real but the model: the CLI, its hooks, tmux, git, the engine. What becam
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 import pytest
 
 from tests.end_to_end.conftest import MakeFleet
+from tests.end_to_end.outcome import each_tool_ran_once, everything_is_merged_once
 from tests.support.clones import Clone
 from tests.support.eventually import eventually
 from tests.support.fleets import EngineName, FleetUnderTest
@@ -100,25 +100,6 @@ async def killing(fleet: FleetUnderTest, agent: str, step: str, script: FleetMod
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-def everything_is_merged_once(clone: Clone, script: FleetModel) -> None:
-    lists = script.lists(answered=True, ticked=True)
-    assert {name: clone.read(name) for name in lists} == lists
-    assert clone.changed() == {*lists, *(job.file for job in script.jobs)}
-    for job in script.jobs:
-        assert clone.read(job.file).splitlines().count(job.mark) == 1, job.id
-    done = clone.commits()
-    assert {job.id: done[f"worker-{job.worker}", job.title] for job in script.jobs} == {job.id: 1 for job in script.jobs}
-    assert clone.merged() == Counter(job.id for job in script.jobs)
-
-
-def each_tool_ran_once(fleet: FleetUnderTest, script: FleetModel) -> None:
-    ran = Counter(fleet.ran())
-    expected = {step.name for job in script.jobs for step in script.steps(job)}
-    assert {step: n for step, n in ran.items() if n != 1} == {}
-    assert expected <= set(ran)
-    assert not any(step.endswith("/lingered") for step in ran)
 
 
 def the_conversation_went_on(script: FleetModel, killed_at: list[int]) -> None:

@@ -18,8 +18,6 @@ from typing import Any, Literal
 
 from docker.client import DockerClient
 
-from tests.support.eventually import eventually
-
 ROOT = Path(__file__).parent.parent.parent
 LABEL = "io.orchestrad.fleet"
 AGENT_LABEL = "io.orchestrad.agent"
@@ -101,12 +99,20 @@ class FleetUnderTest:
 
     async def status(self) -> dict[str, Any]:
         """What `orchestrad status --json` prints; empty while no daemon answers."""
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "orchestrad.cli.main", "status", "--config", str(self.config), "--json"],
-            cwd=ROOT, env=self._environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = await self._command("status", "--json")
         return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+
+    async def command(self, *arguments: str) -> str:
+        """What a command of the CLI prints; it must succeed."""
+        done = await self._command(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    async def _command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "orchestrad.cli.main", name, "--config", str(self.config), *arguments]
+        return await asyncio.to_thread(
+            subprocess.run, command, cwd=ROOT, env=self._environment(), capture_output=True, text=True, check=False
+        )
 
     def story(self, lines: int = 60) -> str:
         """The last that the daemon logged."""

@@ -25,6 +25,25 @@ NOTIFIED: Final = "<task-notification>"
 Wait = Callable[[], Awaitable[object]]
 
 
+class Gate:
+    """Holds a job back until the test opens it."""
+
+    def __init__(self) -> None:
+        self._reached = asyncio.Event()
+        self._opened = asyncio.Event()
+
+    async def wait(self) -> None:
+        self._reached.set()
+        await self._opened.wait()
+
+    async def has_come(self) -> None:
+        """Returns when the model has got as far: its agent is in the middle of a turn."""
+        await asyncio.wait_for(self._reached.wait(), 30)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
 @dataclass(frozen=True)
 class Job:
     """One task as its list has it, and how a worker does it."""
