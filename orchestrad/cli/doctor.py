@@ -13,7 +13,7 @@ from orchestrad.cli.failures import OK, PROBLEM
 from orchestrad.cli.fleet import chosen, config_option
 from orchestrad.cli.prerequisites import Check, Verdict, fleet, machine
 
-MARKS: Final = {Verdict.FOUND: ("ok", "green"), Verdict.WARNING: ("note", "yellow"), Verdict.MISSING: ("missing", "red")}
+MARKS: Final = {Verdict.FOUND: ("ok", "green"), Verdict.WARNING: ("note", "yellow"), Verdict.MISSING: ("to mend", "red")}
 
 
 @click.command()
@@ -67,7 +67,7 @@ def _show(check: Check) -> None:
 
 def _summary(missing: list[str], directory: Path | None) -> str:
     if missing:
-        return f"missing: {', '.join(missing)}"
+        return f"to mend: {', '.join(dict.fromkeys(missing))}"
     if directory is None:
         return "this machine has what a fleet needs; `orchestrad doctor --config DIR` checks a config too"
     return f"all there; start it: orchestrad --config {directory}"

@@ -69,4 +69,4 @@ async def test_people_read_a_line_for_each_and_a_summary(run: Run, directory: Co
     directory.settings(workerCount=0)
     lines = (await run("doctor", "--config", str(directory.path))).output.splitlines()
     assert lines[0].split()[:2] == ["ok", "python"]
-    assert lines[-1].startswith("missing: ")
+    assert lines[-1].startswith("to mend: ")
