@@ -31,6 +31,8 @@ def main(*, keep: Path | None = None, pace: float | None = None, show: Show | No
     _say(f"  the work:  git -C {upstream} log --graph --oneline main")
     _say(f"  the log:   {Places(state).log}")
     _say(f"  again, slower, with time to attach to an agent: {_program()} demo --pace 1")
+    if status != 0 or unticked:  # by SIGTERM or a closed terminal: its agents may be at work still
+        _say(f"  go on:     {_program()} --config {config} --until-done    (Ctrl-C ends it)")
     _say(f"  remove it: rm -r {directory}")
     return status if unticked == 0 else 1
 
