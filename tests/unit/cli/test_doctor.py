@@ -24,6 +24,12 @@ async def checked(run: Run, directory: ConfigDirectory, code: int) -> dict[str, 
     return found
 
 
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens there. (The SDK leaves a socket open when a path, which is the default, leads to no engine.)"""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+
+
 async def test_what_is_missing_is_told_with_what_to_do_and_status_1(run: Run, directory: ConfigDirectory, tmp_path: Path) -> None:
     directory.settings(
         repositoryUrl=str(tmp_path / "nowhere"),
@@ -44,10 +50,7 @@ async def test_a_config_that_is_wrong_is_missing_with_every_problem(run: Run, di
     assert len((await checked(run, directory, 1))["config"]) == 2
 
 
-async def test_an_engine_that_does_not_answer_is_missing(
-    run: Run, directory: ConfigDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+async def test_an_engine_that_does_not_answer_is_missing(run: Run, directory: ConfigDirectory) -> None:
     found = await checked(run, directory, 1)
     assert found["docker"][0].verdict is Verdict.MISSING
     assert "process" in found["docker"][0].remedy
