@@ -27,7 +27,13 @@ def _named(world: World, name: str) -> Task | None:
 
 
 def is_hopeless(world: World, task: Task) -> bool:
-    """Whether an open task waits, directly or not, for one that is blocked or does not exist, or has no worker."""
+    """Whether nothing that the fleet does by itself brings this task further.
+
+    It waits, directly or not, for one that is blocked or does not exist; it has no worker; or there is no Manager to
+    settle its conflict.
+    """
+    if task.state is TaskState.SUBMITTED:
+        return _is_held(world, task)
     if task.state is not TaskState.OPEN:
         return False
     number = worker_of(task.list)
@@ -36,10 +42,19 @@ def is_hopeless(world: World, task: Task) -> bool:
     return _is_stuck(world, task, frozenset())
 
 
+def _is_held(world: World, task: Task) -> bool:
+    if world.settings.manager:
+        return False
+    below = world.tasks.get(task.attempt.above) if task.attempt and task.attempt.above else None
+    return bool(task.conflict) or (below is not None and below.state is TaskState.SUBMITTED and _is_held(world, below))
+
+
 def _is_stuck(world: World, task: Task, above: frozenset[str]) -> bool:
     for name in waits_for(world, task):
         named = _named(world, name)
         if named is None or named.state is TaskState.BLOCKED or named.id in above:
+            return True
+        if named.state is TaskState.SUBMITTED and _is_held(world, named):
             return True
         if named.state is TaskState.OPEN and _is_stuck(world, named, above | {task.id}):
             return True

@@ -27,7 +27,8 @@ def _config_taken(world: World, e: ConfigTaken) -> Changed:
 @folds(FleetBegan)
 def _began(world: World, e: FleetBegan) -> Changed:
     fleet = replace(world.fleet, state=FleetState.RUNNING, reason=e.reason, deadline_at=None, finished=None)
-    return [fleet, replace(world.hub, read=None, fetch_at=0, push_at=0)]  # the branch is looked at anew
+    hub = replace(world.hub, read=None, upstream_has=None, fetch_at=0, push_at=0)  # both branches are looked at anew
+    return [fleet, hub]
 
 
 @folds(FleetEnding)

@@ -13,13 +13,13 @@ from orchestrad.core.world import World
 Concern = Callable[[World, Agenda], Iterable[Event]]
 
 CONCERNS: Final[tuple[tuple[str, Concern], ...]] = (
-    ("fleet", fleet.settle),
     ("leases", leases.settle),
     ("runs", runs.settle),
     ("tasks", tasks.settle),
     ("deliveries", deliveries.settle),
     ("merges", merges.settle),
     ("manager", manager.settle),
+    ("fleet", fleet.settle),  # last: nothing is finished while another concern has just found something to do
 )
 
 PASSES: Final = 20  # far more than any chain of decisions is long; reaching it is a rule that does not guard itself

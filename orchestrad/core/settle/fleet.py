@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from orchestrad.core.agenda import Agenda
 from orchestrad.core.events import Event, FleetEnded, FleetFinished
 from orchestrad.core.readiness import is_hopeless
-from orchestrad.core.states import UNFINISHED, AgentState, FleetState, TaskState
+from orchestrad.core.states import IN_TURN, UNFINISHED, AgentState, FleetState, TaskState
 from orchestrad.core.world import World
 
 LINGER = 1_000_000  # the last word of the Manager may still be on its way to the lists
@@ -45,7 +45,7 @@ def _is_done(world: World, agenda: Agenda) -> bool:
         return False
     if any(task.state is TaskState.DONE and not task.checked and task.listed for task in world.tasks.values()):
         return False
-    if any(agent.state in (AgentState.WORKING, AgentState.WAITING) for agent in world.agents.values()):
+    if any(agent.state in IN_TURN for agent in world.agents.values()):
         return False
     manager = world.agents.get("manager")  # type: ignore[call-overload]  # MANAGER
     if world.settings.manager and manager is not None:
