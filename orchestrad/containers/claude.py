@@ -84,6 +84,7 @@ def policy(
         "permissions": {"deny": ["AskUserQuestion"]},  # its dialog would wait for a person, and no hook would tell
         "skipDangerousModePermissionPrompt": True,
         "disableAllHooks": False,
+        "prefersReducedMotion": True,  # a spinner costs 4 % of a core per agent at work, and hand-overs wait for cores
     }
     if not repository_hooks:
         settings["allowManagedHooksOnly"] = True
