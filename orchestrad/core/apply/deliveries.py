@@ -47,9 +47,7 @@ def _delivered(world: World, e: Delivered) -> Changed:
     if delivery is None:
         return []
     delivery = replace(delivery, delivered_at=e.now.elapsed, conversation=e.conversation)
-    agent = move_agent(
-        agent, AgentState.WORKING, e, delivery=delivery, turn=Beginner.DAEMON, turn_at=e.now.elapsed, api_failures=0, spoken=True
-    )
+    agent = move_agent(agent, AgentState.WORKING, e, delivery=delivery, turn=Beginner.DAEMON, turn_at=e.now.elapsed, spoken=True)
     return [agent, *_with_attempt(world, delivery, delivered_at=e.now.elapsed)]
 
 

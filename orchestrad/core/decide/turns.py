@@ -163,11 +163,13 @@ def _judged(world: World, agent: Agent, task: Task, o: Stopped, now: Now) -> Ite
     word = agent.word
     ready = _leads_to(agent, AgentState.READY)
     gap = missing(task.attempt, o.workspace, no_change=bool(word and word.no_change))
-    if word and word.verb != "done" and not o.workspace.changes:
-        yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready)
+    if word and word.verb != "done":
         asked = "asks" if word.verb == "ask" else "is blocked"
-        yield TaskBlocked(now=now, task=task.id, reason=f"{agent.name} {asked}: {word.text}")
-        return
+        if not o.workspace.changes:
+            yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready)
+            yield TaskBlocked(now=now, task=task.id, reason=f"{agent.name} {asked}: {word.text}")
+            return
+        gap = f'{gap} Then run `orch {word.verb} "…"` once more: what you said is not recorded yet.'
     silent = agent.silent_stops + 1 if not gap and word is None else 0
     yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready, silent_stops=silent)
     if not gap and (word or silent >= 2):
@@ -177,7 +179,7 @@ def _judged(world: World, agent: Agent, task: Task, o: Stopped, now: Now) -> Ite
             reason=f"{agent.name} said done, and git proves it" if word else f"{agent.name} stopped twice with all committed",
             head=o.workspace.head or task.attempt.base,
             submission=world.fleet.submissions + 1,
-            no_change=word.text if word and word.no_change else "",
+            no_change=word.text if word and word.no_change and not o.workspace.commits else "",  # what is committed is merged
             note=word.text if word else "",
         )
         return

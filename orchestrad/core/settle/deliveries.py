@@ -40,7 +40,8 @@ def answer(agent: Agent, n: int, delivery: Delivery | None, agenda: Agenda) -> I
 def restart_delivery(world: World, agenda: Agenda, agent: Agent, conversation: ConversationId | None) -> Delivery | None:
     """What an agent that does nothing should be given, in the conversation that it has or will have; None: nothing.
 
-    What was ordered and has not arrived stays as it is. What has arrived in this conversation is in it already: "continue".
+    What was ordered and has not arrived stays as it is. What was begun in this conversation is in it: "continue". What was
+    acknowledged and not begun may have been cut off on its way to the model: it is told in full.
     """
     delivery = agent.delivery
     if delivery is not None and delivery.delivered_at is None:
@@ -51,7 +52,7 @@ def restart_delivery(world: World, agenda: Agenda, agent: Agent, conversation: C
         return None
     nonce = next_nonce(world, agent)
     at = agenda.now.elapsed
-    if delivery is not None and delivery.conversation is not None and delivery.conversation == conversation:
+    if delivery is not None and _is_held(delivery, conversation):
         return replace(
             delivery,
             nonce=nonce,
@@ -70,6 +71,11 @@ def restart_delivery(world: World, agenda: Agenda, agent: Agent, conversation: C
     if delivery is not None and delivery.notes:
         return Delivery(nonce, DeliveryKind.DIGEST, at, notes=delivery.notes)
     return None
+
+
+def _is_held(delivery: Delivery, conversation: ConversationId | None) -> bool:
+    known = delivery.kind is DeliveryKind.CONTINUE or delivery.started_at is not None
+    return known and delivery.conversation is not None and delivery.conversation == conversation
 
 
 def next_nonce(world: World, agent: Agent) -> Nonce:

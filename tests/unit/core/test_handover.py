@@ -176,6 +176,14 @@ def test_done_without_a_change_needs_no_commit() -> None:
     assert world.hub.move.source is None
 
 
+def test_what_was_committed_is_merged_even_if_no_change_was_said() -> None:
+    world = a_world(at_work("worker-1", "t1"), T1)
+    world = after(world, a_word(world, "worker-1", 4, text="nothing", no_change=True), a_stop(world, "worker-1", 5, commits=1))
+    assert (the(world, "t1").state, the(world, "t1").no_change) == (SUBMITTED, "")
+    assert world.hub.move is not None
+    assert world.hub.move.source == HEAD
+
+
 @pytest.mark.parametrize("verb", ["blocked", "ask"])
 def test_a_worker_that_is_blocked_or_asks_gets_its_next_task(verb: str) -> None:
     world = a_world(at_work("worker-1", "t1"), T1, task("t2"))
@@ -191,7 +199,9 @@ def test_a_blocked_worker_commits_first_what_it_has() -> None:
     world = a_world(at_work("worker-1", "t1"), T1)
     world = after(world, a_word(world, "worker-1", 4, "blocked", "no key"), a_stop(world, "worker-1", 5, changes=3))
     assert the(world, "t1").state is ASSIGNED
-    assert isinstance(the(world, "worker-1").post.answer, Say)
+    answer = the(world, "worker-1").post.answer
+    assert isinstance(answer, Say)
+    assert 'Then run `orch blocked "…"` once more' in answer.text.fields["problem"]  # else its silence would count as done
 
 
 @pytest.mark.parametrize("background", [2, None])

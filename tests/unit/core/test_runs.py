@@ -17,7 +17,7 @@ from orchestrad.core.observations import (
 )
 from orchestrad.core.states import AgentState, FleetState, TaskState
 from orchestrad.core.world import Credential, DeliveryKind, Glimpses, Settings
-from tests.support.news import a_death, a_list, a_prompt, a_session, a_stop, an_exit, listed
+from tests.support.news import a_death, a_list, a_prompt, a_session, a_stop, a_word, an_acknowledgement, an_exit, listed
 from tests.support.worlds import (
     EARLIER,
     LATER,
@@ -192,6 +192,15 @@ def test_a_crash_before_the_task_arrived_sends_the_same_delivery_again() -> None
     world = after(world, a_death("worker-1"))
     assert the(world, "worker-1").delivery.kind is DeliveryKind.TASK
     assert the(world, "worker-1").run.carries == "nonce-1"
+
+
+def test_a_task_that_was_acknowledged_and_never_begun_is_told_in_full_after_a_crash() -> None:
+    world = a_world(at_work("worker-1", "t1"), T1, task("t2", body="All of it."))
+    world = after(world, a_word(world, "worker-1", 4), a_stop(world, "worker-1", 5))
+    world = after(world, an_acknowledgement(world, "worker-1", the(world, "worker-1").delivery.nonce))
+    world = after(world, a_death("worker-1", exit_code=137))  # before the script could print it
+    again = the(world, "worker-1")
+    assert (again.run.resumes, again.task, again.delivery.kind) == (True, "t2", DeliveryKind.TASK)
 
 
 def test_later_restarts_wait_longer_and_a_crash_loop_is_stopped_by_the_breaker() -> None:
