@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrad.cli.happened import happened
-from orchestrad.core.events import Event, TaskDone
+from orchestrad.core.events import Event
 from orchestrad.core.ids import MANAGER, Now, worker_number
 from orchestrad.core.moments import length
 from orchestrad.core.states import AgentState, FleetState, TaskState
