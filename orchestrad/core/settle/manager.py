@@ -19,7 +19,10 @@ def settle(world: World, agenda: Agenda) -> Iterator[Event]:
     """Notes what there is to tell, wakes the Manager when it is idle, and answers its Stop."""
     if not world.settings.manager:
         return
-    yield from _notes(world, agenda)
+    news = list(_notes(world, agenda))
+    yield from news
+    if news:
+        return  # asked again in the next pass, with these notes among the rest
     agent = world.agents.get(MANAGER)
     if agent is None or agent.run is None or agent.state is not AgentState.READY:
         return
