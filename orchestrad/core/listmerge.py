@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TypeAlias
 
-from orchestrad.core.identity import key_of, match
+from orchestrad.core.identity import ItemKey, Match, key_of, match
 from orchestrad.core.tasklist import SHARED_LIST, ListItem, ListProblem, parse_list, quoted, tick
 
 _BOM = b"\xef\xbb\xbf"
@@ -119,8 +119,12 @@ def _sides(base: bytes, ours: bytes, theirs: bytes) -> tuple[_Side, _Side, _Side
     """The three lists in pieces; an item has the same number in each."""
     b, o, t = (parse_list(data).items for data in (base, ours, theirs))
     b_keys, o_keys, t_keys = ([key_of("", item) for item in items] for items in (b, o, t))
-    to_ours, to_theirs = match(b_keys, o_keys), match(b_keys, t_keys)
-    both_added = match([o_keys[n] for n in to_ours.added], [t_keys[n] for n in to_theirs.added])
+    to_ours, to_theirs = (match(b_keys, keys, reworded=False) for keys in (o_keys, t_keys))
+    to_ours, to_theirs = (
+        _with_reworded(to_ours, b_keys, o_keys, to_theirs, t_keys),
+        _with_reworded(to_theirs, b_keys, t_keys, to_ours, o_keys),
+    )
+    both_added = match([o_keys[n] for n in to_ours.added], [t_keys[n] for n in to_theirs.added], reworded=False)
 
     o_numbers = {place: number for number, place in to_ours.pairs}
     o_numbers |= {place: len(b) + n for n, place in enumerate(to_ours.added)}
@@ -131,6 +135,24 @@ def _sides(base: bytes, ours: bytes, theirs: bytes) -> tuple[_Side, _Side, _Side
         _side(base, b, {n: n for n in range(len(b))}),
         _side(ours, o, o_numbers),
         _side(theirs, t, t_numbers),
+    )
+
+
+def _with_reworded(
+    found: Match, base: Sequence[ItemKey], mine: Sequence[ItemKey], other: Match, others: Sequence[ItemKey]
+) -> Match:
+    """The match with what this side reworded and the other at most ticked or moved: its tick belongs to the new words.
+
+    What both sides edited stays two items where it can't be told by id or text: a person looks which of them is meant.
+    """
+    untouched = {n for n, place in other.pairs if (base[n].text, base[n].body) == (others[place].text, others[place].body)}
+    pairs, gone, new = dict(found.pairs), set(found.removed), set(found.added)
+    pairs |= {n: place for n, place in match(base, mine).pairs if n in gone and place in new and n in untouched}
+    taken = set(pairs.values())
+    return Match(
+        pairs=tuple(sorted(pairs.items())),
+        removed=tuple(n for n in found.removed if n not in pairs),
+        added=tuple(place for place in found.added if place not in taken),
     )
 
 
