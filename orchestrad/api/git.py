@@ -1,6 +1,7 @@
 """The agents' only remote, over smart HTTP: a push is put to the reactor at the moment of its ref updates."""
 
 from collections.abc import AsyncIterator, Callable
+from typing import Final
 
 import structlog
 from aiohttp import web
@@ -14,6 +15,8 @@ from orchestrad.hub.policy import may_push
 from orchestrad.hub.port import GitRequest, Hub, RefUpdate, Verdict
 
 log = structlog.get_logger("orchestrad.git")
+
+UPLOAD_PACK: Final = "git-upload-pack"  # the service that gives commits out
 
 
 class GitRoutes:
@@ -33,6 +36,8 @@ class GitRoutes:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         caller = caller_of(request, self._secret)
         rescue = request.match_info["repository"] == "rescue"
+        if rescue and UPLOAD_PACK in (request.match_info["path"].strip("/"), request.query.get("service")):
+            raise web.HTTPForbidden(text="what agents had not committed is for people to read\n")
         allowed: list[RefUpdate] = []
 
         async def authorize(updates: tuple[RefUpdate, ...]) -> Verdict:
@@ -61,10 +66,13 @@ class GitRoutes:
         except Unreachable as error:
             raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
         response = web.StreamResponse(status=reply.status, headers=dict(reply.headers))
-        await response.prepare(request)
-        async for part in reply.body:
-            await response.write(part)
-        await self._offered(caller.agent, allowed)
+        try:
+            await response.prepare(request)
+            async for part in reply.body:
+                await response.write(part)
+        finally:  # a push whose client is gone may have landed, and is not made a second time: it is up to date
+            await reply.body.aclose()
+            await self._offered(caller.agent, allowed)
         await response.write_eof()
         return response
 

@@ -142,8 +142,11 @@ class AgentRoutes:
                 hub_head = await self._hub.ref(f"refs/heads/{attempt.branch}")
                 if hub_head == head and head != attempt.base:
                     commits = await self._hub.commits_between(attempt.base, head)
-            except (Gone, Unreachable) as error:
+            except Gone as error:
+                log.warning("commits.not_there", agent=agent, why=str(error))
+            except Unreachable as error:  # unknown is not unproven: the script asks again
                 log.warning("hub.not_asked", agent=agent, why=str(error))
+                raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
         return Workspace(
             branch=branch,
             head=head,

@@ -101,7 +101,7 @@ def read_post(body: bytes) -> ScriptPost:
     for line in head.split("\n"):
         found = _HEAD.fullmatch(line)
         if found:
-            values[found[1]] = found[2]
+            values[found[1]] = _CONTROL.sub("", found[2])
     identity = _ID.fullmatch(values.get("id", ""))
     if identity is None:
         raise BadPost("a post has no id of the form EPOCH.N")

@@ -110,13 +110,23 @@ class GitRequest:
     user: str
 
 
+class Body(Protocol):
+    """An answer's chunks."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None:
+        """Ends the exchange, if it goes on; returns when nothing of it runs any more and no ref moves."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class GitReply:
     """The answer, streamed."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
-    body: AsyncIterator[bytes]
+    body: Body
 
 
 class Hub(Protocol):
