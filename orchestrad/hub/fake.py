@@ -4,7 +4,7 @@ It keeps the contract of the real one with one simplification: a file that both 
 lines they are. Trouble is made by setting `upstream_away`, `upstream_refusal`, and by moving `upstream_tip`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -169,7 +169,7 @@ class FakeHub:
         await self.before("serve")
         del request, rescue, authorize
 
-        async def nothing() -> AsyncIterator[bytes]:
+        async def nothing() -> AsyncGenerator[bytes, None]:
             yield b"the hub in memory speaks no HTTP\n"
 
         return GitReply(501, (("Content-Type", "text/plain"),), nothing())

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -140,5 +140,5 @@ class _Lines:
                 self._tell(text)
 
 
-async def _text(data: bytes) -> AsyncIterator[bytes]:
+async def _text(data: bytes) -> AsyncGenerator[bytes, None]:
     yield data

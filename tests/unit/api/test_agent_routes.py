@@ -1,6 +1,6 @@
 """The agents' routes on a real loopback socket: what their posts and pushes become, and what is refused."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
@@ -28,7 +28,7 @@ class HubOfAPush(FakeHub):
     """A hub that speaks so much HTTP: a push lands, and then the answer breaks off."""
 
     async def serve(self, request: GitRequest, *, rescue: bool, authorize: Authorize) -> GitReply:
-        async def body() -> AsyncIterator[bytes]:
+        async def body() -> AsyncGenerator[bytes, None]:
             yield b"unpack"
             if await authorize((RefUpdate("refs/for/main", None, oid("e")),)) is None:
                 self.hub_refs["refs/for/main"] = oid("e")
