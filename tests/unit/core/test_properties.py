@@ -62,7 +62,7 @@ from orchestrad.core.world import Credential, Entity, Fleet, Glimpses, HubRow, S
 from orchestrad.store.records import NAMES, dump, load_entity, load_event
 from tests.support.worlds import DAY, oid
 
-EXAMPLES = int(os.environ.get("ORCHESTRAD_TEST_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("ORCHESTRAD_TEST_EXAMPLES", "15"))
 START = Now(Micros(int(DAY.timestamp()) * 1_000_000), Micros(1_000_000))
 CONFIG = Settings(workers=2, breaker=3, attended_timeout=5_000_000, waiting_timeout=5_000_000, max_reminders=1, max_retries=1)
 POOL = (Credential(CredentialLabel("pool-1"), "token", "0"),)
