@@ -230,7 +230,9 @@ class LimitRead(AgentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnInterrupted(AgentEvent):
-    """The turn ended without a hook: a person pressed Escape."""
+    """The turn ended without a hook: a person pressed Escape, or the CLI never took its prompt."""
+
+    state: AgentState = AgentState.ATTENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

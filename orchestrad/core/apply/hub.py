@@ -62,8 +62,13 @@ def _made(world: World, e: CommitMade) -> Changed:
 
 @folds(BranchMoved)
 def _moved(world: World, e: BranchMoved) -> Changed:
-    hub = _without_source(world.hub, _move_of(world.hub))
-    return [replace(hub, tip=e.tip, upstream_has=e.tip if e.tip == hub.upstream else hub.upstream_has)]
+    move = _move_of(world.hub)
+    hub = _without_source(world.hub, move)
+    hub = replace(hub, tip=e.tip, upstream_has=e.tip if e.tip == hub.upstream else hub.upstream_has)
+    if move.kind not in (MoveKind.MANAGER, MoveKind.UPSTREAM):
+        return [hub]
+    # What the Manager or a person brought may have settled a conflict without merging that very branch: tried once more.
+    return [hub, *(replace(task, conflict=()) for task in world.tasks.values() if task.conflict)]
 
 
 @folds(MoveDropped)

@@ -92,7 +92,7 @@ def _limit_read(world: World, e: LimitRead) -> Changed:
 
 @folds(TurnInterrupted)
 def _interrupted(world: World, e: TurnInterrupted) -> Changed:
-    return [move_agent(agent_of(world, e), AgentState.ATTENDED, e, turn=None, turn_at=e.now.elapsed)]
+    return [move_agent(agent_of(world, e), e.state, e, turn=None, turn_at=e.now.elapsed)]
 
 
 @folds(WordGiven)

@@ -11,6 +11,7 @@ from orchestrad.core.events import (
     Event,
     FleetBegan,
     FleetEnding,
+    RunEndOrdered,
     TaskOpened,
 )
 from orchestrad.core.ids import MANAGER, Now, worker
@@ -58,6 +59,11 @@ def resume_asked(world: World, o: ResumeAsked, now: Now) -> Iterator[Event]:
         return
     if agent.state in (AgentState.FAILED, AgentState.BACKING_OFF) and agent.run is None:
         yield AgentGivenBack(now=now, agent=agent.name, state=AgentState.STOPPED, reason="a person resumed it")
+    elif agent.state is AgentState.LIMITED and agent.limited_until_wall is None and agent.run is not None:
+        # Its credential was refused. The mended one is read at a start; until then the CLI has the old one.
+        yield RunEndOrdered(
+            now=now, agent=agent.name, epoch=agent.run.epoch, reason="a person resumed it: its credential is read anew"
+        )
     elif agent.state in (AgentState.ATTENDED, AgentState.LIMITED, AgentState.WAITING, AgentState.PAUSED):
         yield AgentGivenBack(now=now, agent=agent.name, state=AgentState.READY, reason="a person resumed it")
 

@@ -88,7 +88,7 @@ def run_ended(world: World, agent: Agent, run: Run, seen: RunListed | None, now:
         state=AgentState.FAILED if broken else AgentState.BACKING_OFF,
         deaths=deaths,
         start_at=now.elapsed + restart_wait(world.settings, deaths, agent.name, run.epoch),
-        forget_conversation=run.resumes and unseen,
+        forget_conversation=run.resumes and unseen and run.launched_at is not None,  # else nobody tried to resume it
         reason=reason,
     )
 

@@ -10,6 +10,7 @@ from orchestrad.core.decide import Events, on, on_outcome
 from orchestrad.core.events import (
     Delivered,
     DeliveryEnded,
+    DeliveryOrdered,
     DeliverySent,
     DeliveryStarted,
     Event,
@@ -66,6 +67,7 @@ T = TypeVar("T")
 LIMITS = frozenset({"rate_limit", "usage_limit_reached"})
 REFUSALS = frozenset({"authentication_failed", "billing_error"})
 FIRST_GUESS = 60 * SECOND  # API keys give no reset time: tried again after this, see facts on StopFailure
+LONGEST_LIMIT = 8 * 24 * 3600 * SECOND  # the longest is weekly; what an agent's file claims beyond that is no reset
 INTERRUPTED_AFTER = 10 * SECOND  # an idle session file that old, with no Stop heard: the turn was ended by Escape
 
 
@@ -323,7 +325,7 @@ def limit_read(world: World, action: ReadLimit, result: object, now: Now) -> Eve
     agent = world.agents.get(action.agent)
     if agent is None or agent.limit_check != action.transcript:
         return
-    if isinstance(result, int):
+    if isinstance(result, int) and result < now.wall + LONGEST_LIMIT:
         yield LimitRead(now=now, agent=agent.name, until_wall=result, reason=agent.reason)
     else:
         yield LimitRead(
@@ -408,7 +410,20 @@ def screens_seen(world: World, o: ScreensSeen, now: Now) -> Iterator[Event]:
             continue
         quiet_since = seen.asked_at - INTERRUPTED_AFTER
         if agent.state is AgentState.WORKING and agent.turn_at < quiet_since and not _stop_waits(world, agent):
-            yield TurnInterrupted(now=now, agent=name, reason="its turn ended without a Stop: somebody pressed Escape")
+            yield from _interrupted(agent, now)
+
+
+def _interrupted(agent: Agent, now: Now) -> Iterator[Event]:
+    """Escape, and the agent is that person's; or a prompt that was let through here and withdrawn there before it began."""
+    delivery = agent.delivery
+    arrived = delivery is not None and delivery.delivered_at is not None and agent.turn is Beginner.DAEMON
+    if delivery is None or not arrived or delivery.started_at is not None or delivery.route is Route.ANSWER:
+        yield TurnInterrupted(now=now, agent=agent.name, reason="its turn ended without a Stop: somebody pressed Escape")
+        return
+    reason = "its prompt was withdrawn before anything began"
+    yield TurnInterrupted(now=now, agent=agent.name, state=AgentState.READY, reason=reason)
+    fresh = replace(delivery, delivered_at=None, conversation=None, sent_at=now.elapsed)
+    yield DeliveryOrdered(now=now, agent=agent.name, delivery=fresh, reason=reason)
 
 
 def _stop_waits(world: World, agent: Agent) -> bool:

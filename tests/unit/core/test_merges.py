@@ -92,6 +92,16 @@ def test_a_manager_that_merged_the_work_itself_settles_the_conflict() -> None:
     assert not [note for note in world.notes.values() if note.kind == "conflict"]
 
 
+def test_a_conflict_is_tried_again_when_the_manager_has_brought_something() -> None:
+    world = after(a_world(submitted(conflict=("a.py",)), a_hub(offers=(oid("e"),))))
+    world = came(came(world, MakeCommit, Made(oid("f"))), MoveBranch, True)
+    world = came(world, ReadBranch, found(oid("f")))
+    assert [make.source for make in planned(world, MakeCommit)] == [oid("b")]
+    world = came(world, MakeCommit, Conflicting(("b.py",)))
+    assert [note.about for note in world.notes.values() if note.kind == "conflict"]  # told again: that was not enough
+    assert not planned(world, MakeCommit)
+
+
 def test_a_push_of_the_manager_that_conflicts_is_told_to_it() -> None:
     world = came(after(a_world(a_hub(offers=(oid("e"),)))), MakeCommit, Conflicting(("a.py",)))
     assert world.hub.offers == ()

@@ -236,6 +236,15 @@ def test_a_conversation_that_could_not_be_resumed_is_forgotten() -> None:
     assert (the(world, "worker-1").run.resumes, the(world, "worker-1").delivery.kind) == (False, DeliveryKind.TASK)
 
 
+def test_a_conversation_that_nobody_tried_to_resume_is_kept() -> None:
+    run = a_run(2, resumes=True, begun_at=None, launched_at=None, container=None)
+    starting = worker("worker-1", S.STARTING, run=run, conversation="kept", spoken=True, task="t1")
+    world = a_world(starting, T1)
+    [start] = planned(world, StartRun)
+    world = after(world, Outcome(start, Failed("refused", "the credential is not there")))
+    assert the(world, "worker-1").conversation == "kept"
+
+
 def test_a_persons_exit_is_no_crash() -> None:
     world = a_world(worker("worker-1"))
     world = after(world, an_exit(world, "worker-1", 8), a_death("worker-1", exit_code=0))

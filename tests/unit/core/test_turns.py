@@ -100,6 +100,20 @@ def test_escape_is_told_from_an_idle_screen_and_leaves_the_agent_to_the_person()
     assert (the(again, "worker-1").state, the(again, "worker-1").delivery.kind) == (S.READY, DeliveryKind.CONTINUE)
 
 
+def test_a_prompt_that_never_began_is_sent_again_and_leaves_the_agent_to_nobody() -> None:
+    given = delivery(task="t1", attempt=1)
+    world = a_world(worker("worker-1", task="t1", delivery=given), T1)
+    world = after(world, a_prompt(world, "worker-1", 3, nonce=given.nonce), now=EARLIER)
+    assert the(world, "worker-1").state is S.WORKING  # but the script had given up on the answer and refused the prompt
+    world = after(world, a_screen("worker-1", status_age=seconds(30)))
+    again = the(world, "worker-1")
+    assert (again.state, again.delivery.nonce, again.delivery.kind) == (S.READY, given.nonce, DeliveryKind.TASK)
+    world = after(world, a_screen("worker-1", asked_at=at("14:02:06").elapsed), now=at("14:02:06"))
+    assert [order.nonce for order in planned(world, TypePrompt, now=at("14:02:06"))] == [given.nonce]
+    world = after(world, a_prompt(world, "worker-1", 4, nonce=given.nonce), now=at("14:02:07"))
+    assert the(world, "worker-1").state is S.WORKING
+
+
 @pytest.mark.parametrize(
     "screen",
     [
@@ -162,7 +176,16 @@ def test_a_refused_credential_waits_for_a_person() -> None:
     world = after(world, an_api_failure(world, "worker-1", 9, "authentication_failed"))
     assert the(after(world, now=at("23:00")), "worker-1").state is S.LIMITED
     assert "orchestrad resume worker-1" in the(world, "worker-1").reason
-    assert the(after(world, ResumeAsked(the(world, "worker-1").name)), "worker-1").state is S.READY
+    world = after(world, ResumeAsked(the(world, "worker-1").name))
+    assert the(world, "worker-1").state is S.STOPPING  # a mended file is read when a run starts
+    assert the(world, "worker-1").task == "t1"
+
+
+def test_a_limit_that_is_said_to_last_for_ever_is_not_believed() -> None:
+    world = a_world(at_work("worker-1", "t1"), T1)
+    world = after(world, an_api_failure(world, "worker-1", 9, "rate_limit"))
+    world = after(world, Outcome(planned(world, ReadLimit)[0], 2**53 * 1_000_000))
+    assert the(world, "worker-1").limited_until_wall == at("14:03").wall
 
 
 def test_the_same_api_failure_again_counts_once() -> None:
