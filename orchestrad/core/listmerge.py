@@ -6,13 +6,13 @@ of the pieces. What nobody touched comes through byte for byte.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TypeAlias
 
-from orchestrad.core.identity import ItemKey, Match, key_of, match
+from orchestrad.core.identity import Match, key_of, match
 from orchestrad.core.tasklist import SHARED_LIST, ListItem, ListProblem, parse_list, quoted, tick
 
 _BOM = b"\xef\xbb\xbf"
@@ -120,10 +120,11 @@ def _sides(base: bytes, ours: bytes, theirs: bytes) -> tuple[_Side, _Side, _Side
     b, o, t = (parse_list(data).items for data in (base, ours, theirs))
     b_keys, o_keys, t_keys = ([key_of("", item) for item in items] for items in (b, o, t))
     to_ours, to_theirs = (match(b_keys, keys, reworded=False) for keys in (o_keys, t_keys))
-    to_ours, to_theirs = (
-        _with_reworded(to_ours, b_keys, o_keys, to_theirs, t_keys),
-        _with_reworded(to_theirs, b_keys, t_keys, to_ours, o_keys),
-    )
+    b_words, o_words, t_words = (_words(data, items) for data, items in ((base, b), (ours, o), (theirs, t)))
+    left_by_ours = {n for n, place in to_ours.pairs if b_words[n] == o_words[place]}
+    left_by_theirs = {n for n, place in to_theirs.pairs if b_words[n] == t_words[place]}
+    to_ours = _with_reworded(to_ours, match(b_keys, o_keys), left_by_theirs)
+    to_theirs = _with_reworded(to_theirs, match(b_keys, t_keys), left_by_ours)
     both_added = match([o_keys[n] for n in to_ours.added], [t_keys[n] for n in to_theirs.added], reworded=False)
 
     o_numbers = {place: number for number, place in to_ours.pairs}
@@ -138,21 +139,22 @@ def _sides(base: bytes, ours: bytes, theirs: bytes) -> tuple[_Side, _Side, _Side
     )
 
 
-def _with_reworded(
-    found: Match, base: Sequence[ItemKey], mine: Sequence[ItemKey], other: Match, others: Sequence[ItemKey]
-) -> Match:
-    """The match with what this side reworded and the other at most ticked or moved: its tick belongs to the new words.
+def _words(data: bytes, items: Sequence[ListItem]) -> list[bytes]:
+    return [item.words for item in _side(data, items, {n: n for n in range(len(items))}).items.values()]
 
-    What both sides edited stays two items where it can't be told by id or text: a person looks which of them is meant.
+
+def _with_reworded(sure: Match, likely: Match, left: Container[int]) -> Match:
+    """`sure` with what this side reworded and the other left but for a tick or a move: that tick belongs to the new words.
+
+    What both sides edited stays two items where neither id nor text tells: a person looks which of them is meant.
     """
-    untouched = {n for n, place in other.pairs if (base[n].text, base[n].body) == (others[place].text, others[place].body)}
-    pairs, gone, new = dict(found.pairs), set(found.removed), set(found.added)
-    pairs |= {n: place for n, place in match(base, mine).pairs if n in gone and place in new and n in untouched}
-    taken = set(pairs.values())
+    gone, new = set(sure.removed), set(sure.added)
+    more = [(n, place) for n, place in likely.pairs if n in gone and place in new and n in left]
+    paired, taken = {n for n, _ in more}, {place for _, place in more}
     return Match(
-        pairs=tuple(sorted(pairs.items())),
-        removed=tuple(n for n in found.removed if n not in pairs),
-        added=tuple(place for place in found.added if place not in taken),
+        pairs=tuple(sorted([*sure.pairs, *more])),
+        removed=tuple(n for n in sure.removed if n not in paired),
+        added=tuple(place for place in sure.added if place not in taken),
     )
 
 
