@@ -22,7 +22,7 @@ from orchestrad.core.why import Nobody, tell, why
 from orchestrad.core.why.ending import ending
 from orchestrad.core.why.find import agent_called, task_called
 from orchestrad.core.world import World
-from orchestrad.errors import Refused
+from orchestrad.errors import Refused, Unreachable
 from orchestrad.store.port import HistoryRow
 
 GRACE_SECONDS: Final = 30.0
@@ -208,6 +208,8 @@ async def _errors(request: web.Request, handler: Callable[[web.Request], Awaitab
         return _refused(404, str(error))
     except NothingToDo as error:
         return _refused(409, str(error))
+    except Unreachable as error:
+        return _refused(503, str(error))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         return _refused(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")

@@ -239,3 +239,4 @@ class Executor:
 
     async def _finish_daemon(self, action: FinishDaemon) -> None:
         self._finish(action.status)
+        await asyncio.Event().wait()  # the reactor is being ended; an outcome would only have this ordered again
