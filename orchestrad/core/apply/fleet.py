@@ -38,7 +38,7 @@ def _ending(world: World, e: FleetEnding) -> Changed:
 
 @folds(FleetEnded)
 def _ended(world: World, e: FleetEnded) -> Changed:
-    return [replace(world.fleet, state=FleetState.ENDED)]
+    return [replace(world.fleet, state=FleetState.ENDED, reason=e.reason)]
 
 
 @folds(FleetFinished)

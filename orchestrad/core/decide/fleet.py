@@ -47,8 +47,10 @@ def config_read(world: World, o: ConfigRead, now: Now) -> Iterator[Event]:
 @on(EndAsked)
 def end_asked(world: World, o: EndAsked, now: Now) -> Iterator[Event]:
     """Turns may end for a while; asked again, now."""
-    again = world.fleet.state is not FleetState.RUNNING
-    yield FleetEnding(now=now, reason=o.reason, deadline_at=now.elapsed + (0 if again else o.grace))
+    deadline_at = now.elapsed + o.grace
+    if world.fleet.state is not FleetState.RUNNING:
+        deadline_at = min(now.elapsed, world.fleet.deadline_at or now.elapsed)
+    yield FleetEnding(now=now, reason=o.reason, deadline_at=deadline_at)
 
 
 @on(ResumeAsked)

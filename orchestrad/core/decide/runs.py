@@ -122,7 +122,8 @@ def run_started(world: World, action: StartRun, result: object, now: Now) -> Eve
             yield RunLaunched(now=now, agent=agent.name, epoch=action.epoch, container=str(result), reason="started")  # type: ignore[arg-type]  # the action's promise
         return
     yield Glimpsed(now=now, changes={"runs_at": None})
-    if result.kind in ("refused", "gone") and agent.run.container is None:
+    # What is to end is not started once more; should that start land after all, the list shows it to be nobody's.
+    if agent.run.container is None and (result.kind in ("refused", "gone") or _is_ending(world, agent)):
         yield run_ended(world, agent, agent.run, None, now, f"it can't be started: {result.text}")
 
 
@@ -174,7 +175,7 @@ def sessions_listed(world: World, o: SessionsListed, now: Now) -> Iterator[Event
     """Sessions that are gone or whose program ended are opened again."""
     for agent in world.agents.values():
         run = agent.run
-        if run and run.terminal and run.launched_at is not None and run.launched_at < o.asked_at and o.dead.get(agent.name, True):
+        if run and run.terminal and run.terminal_at < o.asked_at and o.dead.get(agent.name, True):
             yield TerminalLost(now=now, agent=agent.name, reason="its terminal was gone")
 
 
@@ -182,6 +183,6 @@ def sessions_listed(world: World, o: SessionsListed, now: Now) -> Iterator[Event
 def terminal_dead(world: World, o: TerminalDead, now: Now) -> Iterator[Event]:
     """A terminal's program ended: its run died, or only the screen did; a list tells."""
     agent = world.agents.get(o.agent)
-    if agent and agent.run and agent.run.terminal:
+    if agent and agent.run and agent.run.terminal and agent.run.terminal_at <= o.asked_at:
         yield TerminalLost(now=now, agent=agent.name, reason="its terminal's program ended")
         yield Glimpsed(now=now, changes={"runs_at": None})

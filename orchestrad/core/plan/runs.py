@@ -15,6 +15,7 @@ from orchestrad.core.actions import (
 )
 from orchestrad.core.agenda import Agenda
 from orchestrad.core.ids import MANAGER
+from orchestrad.core.settle.fleet import GIVE_UP
 from orchestrad.core.states import AgentState, FleetState
 from orchestrad.core.texts import of_delivery
 from orchestrad.core.world import SECOND, Agent, Run, World
@@ -38,8 +39,16 @@ def plan(world: World, agenda: Agenda) -> Iterator[Action]:
             yield CloseTerminal(agent.name, reason=agent.reason)
         if agent.limit_check is not None and agent.run is not None:
             yield ReadLimit(agent.name, agent.limit_check, reason="to know when its limit is over")
-    if world.fleet.state is FleetState.ENDED and world.glimpses.closed >= set(world.agents) and not world.glimpses.strays:
+    if world.fleet.state is FleetState.ENDED and (
+        _is_cleared_away(world) or agenda.passed((world.fleet.deadline_at or 0) + GIVE_UP)
+    ):
         yield FinishDaemon(world.fleet.finished or 0, reason=world.fleet.reason)
+
+
+def _is_cleared_away(world: World) -> bool:
+    """Whether no terminal is left, and no container either, as the engine said since the last doubt."""
+    glimpses = world.glimpses
+    return glimpses.closed >= set(world.agents) and not glimpses.strays and glimpses.runs_at is not None
 
 
 def _of_run(world: World, agent: Agent, run: Run, *, clear: bool) -> Iterator[Action]:

@@ -6,17 +6,22 @@ from orchestrad.core.agenda import Agenda
 from orchestrad.core.events import Event, FleetEnded, FleetFinished
 from orchestrad.core.readiness import is_hopeless
 from orchestrad.core.states import IN_TURN, UNFINISHED, AgentState, FleetState, TaskState
-from orchestrad.core.world import World
+from orchestrad.core.world import SECOND, World
 
-LINGER = 1_000_000  # the last word of the Manager may still be on its way to the lists
+GIVE_UP = 90 * SECOND  # past the deadline: an engine or terminal that does not answer must not hold the daemon for ever
+LINGER = SECOND  # the last word of the Manager may still be on its way to the lists
 
 
 def settle(world: World, agenda: Agenda) -> Iterator[Event]:
     """Ends the fleet when no run is left, finishes it with `--until-done` when nothing is left to do."""
     fleet = world.fleet
     idle = all(agent.run is None for agent in world.agents.values())
-    if fleet.state is FleetState.ENDING and idle and (_is_handed_in(world) or agenda.passed(fleet.deadline_at or 0)):
-        yield FleetEnded(now=agenda.now, reason=fleet.reason)
+    if fleet.state is FleetState.ENDING:
+        if idle and (_is_handed_in(world) or agenda.passed(fleet.deadline_at or 0)):
+            yield FleetEnded(now=agenda.now, reason=fleet.reason)
+        elif agenda.passed((fleet.deadline_at or 0) + GIVE_UP):
+            left = ", ".join(sorted(agent.name for agent in world.agents.values() if agent.run is not None))
+            yield FleetEnded(now=agenda.now, reason=f"{left} could not be stopped; the next daemon takes up what still runs")
     if fleet.state is not FleetState.RUNNING or not fleet.settings.until_done or fleet.finished is not None:
         return
     if _is_done(world, agenda):

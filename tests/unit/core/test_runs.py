@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrad.core.actions import ListRuns, RemoveRun, StartRun, StopRun
+from orchestrad.core.actions import FinishDaemon, ListRuns, RemoveRun, StartRun, StopRun
 from orchestrad.core.decide import decide
 from orchestrad.core.observations import (
     ConfigRead,
@@ -163,6 +163,14 @@ def test_a_death_that_is_told_twice_counts_once() -> None:
     assert the(after(world, a_death("worker-1")), "worker-1").deaths == 2
 
 
+def test_a_list_of_terminals_says_nothing_of_one_that_was_opened_after_it_was_asked_for() -> None:
+    opened = a_run(1, launched_at=EARLIER.elapsed, begun_at=EARLIER.elapsed, terminal_at=LATER.elapsed)
+    world = after(a_world(worker("worker-1", run=opened)), SessionsListed(LATER.elapsed - 1, {}))
+    assert the(world, "worker-1").run.terminal
+    world = after(world, TerminalDead(the(world, "worker-1").name, LATER.elapsed - 1))
+    assert the(world, "worker-1").run.terminal
+
+
 def test_a_terminal_that_ended_makes_the_engine_be_asked_whether_the_run_did() -> None:
     world = after(a_world(worker("worker-1")), TerminalDead(the(a_world(worker("worker-1")), "worker-1").name, LATER.elapsed))
     assert not the(world, "worker-1").run.terminal
@@ -294,6 +302,27 @@ def test_the_fleet_has_ended_when_no_run_is_left_and_nothing_starts_again() -> N
     assert world.fleet.state is FleetState.ENDED
     assert the(world, "worker-1").state is S.STOPPED
     assert not planned(after(world, now=at("15:00")), StartRun)
+
+
+def test_a_start_that_fails_while_the_fleet_ends_is_not_tried_again() -> None:
+    world = a_world(worker("worker-1", S.STARTING, run=a_run(1, container=None, launched_at=None, begun_at=None)))
+    [start] = planned(world, StartRun)
+    world = after(world, EndAsked(seconds(30), "Ctrl-C"), Outcome(start, Failed("unreachable", "no engine")))
+    assert (the(world, "worker-1").state, world.fleet.state) == (S.STOPPED, FleetState.ENDED)
+    assert not planned(world, StartRun, FinishDaemon)
+    assert planned(world, ListRuns)  # it may have landed all the same
+
+
+def test_an_engine_that_does_not_answer_does_not_hold_the_daemon_for_ever() -> None:
+    world = after(a_world(worker("worker-1")), EndAsked(seconds(30), "Ctrl-C"))
+    [stop] = planned(world, StopRun)
+    world = after(world, Outcome(stop, Failed("unreachable", "no engine")), now=at("14:02:40"))
+    world = after(world, EndAsked(seconds(30), "Ctrl-C"), now=at("14:03"))
+    assert not planned(after(world, now=at("14:03:59")), FinishDaemon, now=at("14:03:59"))
+    world = after(world, now=at("14:04:01"))
+    assert "worker-1 could not be stopped" in world.fleet.reason
+    assert planned(world, FinishDaemon, now=at("14:04:01"))
+    assert the(after(world, DaemonStarted(), a_list(listed("worker-1"))), "worker-1").run is not None
 
 
 def test_a_daemon_that_starts_again_takes_up_an_ended_fleet() -> None:
