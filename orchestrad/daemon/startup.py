@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrad.clock.system import SystemClock, offset_for
+from orchestrad.core.ids import run_token
 from orchestrad.core.world import Entity, Fleet, HubRow, Settings, World, put
 from orchestrad.errors import Refused
 from orchestrad.store.port import Identity, Store
@@ -57,6 +58,11 @@ async def carried_clock(store: Store) -> SystemClock:
     offset, kept = offset_for(kept=await store.setting("clock"), latest_elapsed=await store.latest_elapsed())
     await store.keep("clock", kept)
     return SystemClock(offset)
+
+
+def tokens_of(world: World, secret: bytes) -> list[str]:
+    """The tokens of runs that an earlier daemon began and that may still be at work: not for logs either."""
+    return [run_token(secret, agent.name, agent.run.epoch) for agent in world.agents.values() if agent.run is not None]
 
 
 def world_of(entities: Sequence[Entity], *, identity: Identity, name: str, settings: Settings) -> World:

@@ -42,7 +42,7 @@ from orchestrad.daemon.lives import Lives
 from orchestrad.daemon.logs import Redactor
 from orchestrad.daemon.reactor import Reactor
 from orchestrad.daemon.settings import credentials_of, settings_of
-from orchestrad.daemon.startup import carried_clock, world_of
+from orchestrad.daemon.startup import carried_clock, tokens_of, world_of
 from orchestrad.daemon.words import Words
 from orchestrad.files import hooks_directory
 from orchestrad.hub.git import GitHub
@@ -150,6 +150,7 @@ async def wire(
         notes: list[str] = []
         settings, credentials = await _read(config, pool, redactor, notes, until_done=until_done)
         world = world_of(await store.load(), identity=identity, name=config.name, settings=settings)
+        redactor.know(tokens_of(world, identity.secret))
         courtesy = Courtesy(executor.execute, world=lambda: reactor.world, clock=clock)
         reactor = Reactor(world, clock=clock, store=store, execute=courtesy.execute)
         reactor_box.append(reactor)
