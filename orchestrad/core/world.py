@@ -85,7 +85,8 @@ class Run:
     container: ContainerId | None = None  # known once the engine said so
     launched_at: int | None = None
     begun_at: int | None = None  # its SessionStart was seen
-    terminal: bool = False  # its terminal was opened and not seen dead since
+    terminal: bool = False  # its terminal was opened and not seen dead since …
+    terminal_at: int = 0  # … this instant
     carries: Nonce | None = None  # the delivery in its argv
     told_to_end: bool = False
     left: bool = False  # a person ended it with /exit

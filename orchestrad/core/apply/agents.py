@@ -84,7 +84,7 @@ def _launched(world: World, e: RunLaunched) -> Changed:
 @folds(TerminalOpened)
 def _terminal_opened(world: World, e: TerminalOpened) -> Changed:
     agent = agent_of(world, e)
-    return [replace(agent, run=replace(_run_of(agent, e.epoch), terminal=True))]
+    return [replace(agent, run=replace(_run_of(agent, e.epoch), terminal=True, terminal_at=e.now.elapsed))]
 
 
 @folds(TerminalLost)

@@ -178,7 +178,7 @@ def test_a_terminal_that_ended_makes_the_engine_be_asked_whether_the_run_did() -
 
 
 def test_sessions_that_are_gone_are_opened_again_but_not_those_younger_than_the_look() -> None:
-    world = a_world(worker("worker-1"), worker("worker-2", run=a_run(1, launched_at=LATER.elapsed)))
+    world = a_world(worker("worker-1"), worker("worker-2", run=a_run(1, terminal_at=LATER.elapsed)))
     world = after(world, SessionsListed(at("14:01").elapsed, {}))
     assert [the(world, name).run.terminal for name in ("worker-1", "worker-2")] == [False, True]
 
