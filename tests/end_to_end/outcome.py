@@ -24,3 +24,12 @@ def each_tool_ran_once(fleet: FleetUnderTest, script: FleetModel) -> None:
     assert {step: n for step, n in ran.items() if n != 1} == {}
     assert expected <= set(ran)
     assert not any(step.endswith("/lingered") for step in ran)
+
+
+def secrets_were_not_written_down(fleet: FleetUnderTest, secrets: set[str]) -> None:
+    """No credential in what the daemon printed, logged or stored, nor in what the engine tells of its containers."""
+    kept = [fleet.out, *(fleet.state / "logs").rglob("*"), *fleet.state.glob("store*")]
+    contents = {path.name: path.read_bytes() for path in kept if path.is_file()}
+    contents["the engine's words"] = "\n".join(fleet.inspected).encode()
+    assert [(name, secret) for name, content in contents.items() for secret in secrets if secret.encode() in content] == []
+    assert any(name.startswith("store") for name in contents)

@@ -6,6 +6,7 @@ Engine `process`, where the engine does not matter; the real CLI everywhere.
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.end_to_end.outcome import each_tool_ran_once, everything_is_merged_on
 from tests.support.attached_client import attached
 from tests.support.clones import Clone
 from tests.support.eventually import eventually
-from tests.support.fleets import FleetUnderTest
+from tests.support.fleets import EngineName, FleetUnderTest
 from tests.support.scripted_model import FleetModel, Gate, Job
 from tests.support.source_project import git
 from tests.support.standin import Error, Standin
@@ -24,7 +25,7 @@ pytestmark = [pytest.mark.cli, pytest.mark.tmux]
 NO_MANAGER = {"enabled": False}
 
 
-async def a_fleet(make_fleet: MakeFleet, model: Standin, *jobs: Job, **more: object) -> tuple[FleetUnderTest, FleetModel]:
+async def a_fleet(make_fleet: MakeFleet, model: Standin, *jobs: Job, **more: Any) -> tuple[FleetUnderTest, FleetModel]:
     """One worker, whose list is there already, and no Manager."""
     script = FleetModel(jobs)
     model.script(script.answer)
@@ -125,6 +126,48 @@ async def test_term_leaves_agents_at_work_and_the_next_daemon_adopts_them(
     assert await fleet.ended(second, 40) == 0, fleet.story()
     assert fleet.said.count("run.ordered") == 1
     all_is_well(fleet, script, tmp_path)
+
+
+@pytest.mark.parametrize(("engine", "runs"), [("process", 2), pytest.param("docker", 1, marks=pytest.mark.docker)])
+async def test_a_killed_terminal_server_comes_back_with_its_agents(
+    engine: EngineName, runs: int, make_fleet: MakeFleet, model: Standin, tmp_path: Path
+) -> None:
+    """In a container the agent works on unseen; a process of this machine ends with its terminal, and is resumed."""
+    held = Gate()
+    fleet, script = await a_fleet(make_fleet, model, Job("one", "Do the first", 1, wait=held.wait), Job("two", "Do the second", 1))
+    daemon = await fleet.start("--until-done")
+    await held.has_come()
+
+    fleet.kill_tmux()
+    await eventually(lambda: fleet.said.count("terminal.opened") == 2, within=30)
+    assert fleet.sessions() == [f"{fleet.name}-worker-1"]
+    held.open()
+
+    assert await fleet.ended(daemon, 60) == 0, fleet.story()
+    assert fleet.said.count("run.ordered") == runs
+    assert len({request.session for request in script.requests["worker-1"]}) == 1
+    all_is_well(fleet, script, tmp_path)
+
+
+async def test_an_agent_that_ends_again_and_again_is_started_no_more(make_fleet: MakeFleet, model: Standin) -> None:
+    fleet, _ = await a_fleet(
+        make_fleet, model, Job("one", "Do the first", 1),
+        agent={"command": ["false"], "restart": {"first": 0, "factor": 1, "max": 0.1, "breaker": 3}},
+    )  # fmt: skip
+    daemon = await fleet.start("--until-done")
+
+    async def has_failed() -> bool:
+        agents = (await fleet.status()).get("agents", [])
+        return [agent["state"] for agent in agents] == ["failed"]
+
+    await eventually(has_failed, within=30)
+    why = await fleet.command("why", "worker-1")
+    assert "ended by itself with status 1; 3 in a row" in why
+    assert "orchestrad resume worker-1" in why
+    assert fleet.said.count("run.ordered") == 3
+    await fleet.command("down")
+    assert await fleet.ended(daemon, 20) == 0
+    await eventually(lambda: not fleet.leftovers(), within=5)
 
 
 async def test_upstream_may_be_away_and_may_have_moved_meanwhile(make_fleet: MakeFleet, model: Standin, tmp_path: Path) -> None:

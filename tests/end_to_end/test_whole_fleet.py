@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from tests.end_to_end.conftest import MakeFleet
-from tests.end_to_end.outcome import each_tool_ran_once, everything_is_merged_once
+from tests.end_to_end.outcome import each_tool_ran_once, everything_is_merged_once, secrets_were_not_written_down
 from tests.support.clones import Clone
 from tests.support.eventually import eventually
 from tests.support.fleets import EngineName, FleetUnderTest
@@ -79,7 +79,9 @@ async def test_a_manager_and_three_workers_get_all_of_it_merged_once(
     everything_is_merged_once(clone, script)
     each_tool_ran_once(fleet, script)
     the_conversation_went_on(script, killed_at)
-    assert {request.credential for request in model.requests} == {key for env in logins.values() for key in env.values()}
+    secrets = {secret for env in logins.values() for secret in env.values()}
+    assert {request.credential for request in model.requests} == secrets
+    secrets_were_not_written_down(fleet, secrets)
     await eventually(lambda: not fleet.leftovers(), within=5)
 
 

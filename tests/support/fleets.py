@@ -36,6 +36,7 @@ class FleetUnderTest:
     settings: Mapping[str, Any]
     name: str = "fut"
     daemons: "list[asyncio.subprocess.Process]" = field(default_factory=list)
+    inspected: list[str] = field(default_factory=list)  # what the engine told of containers, or ps of processes
 
     @property
     def config(self) -> Path:
@@ -131,10 +132,13 @@ class FleetUnderTest:
             with contextlib.closing(DockerClient(base_url=os.environ["DOCKER_HOST"])) as client:
                 for container in client.containers.list(filters={"label": f"{AGENT_LABEL}={agent}"}):
                     if self._is_ours(container.attrs):
+                        self.inspected.append(json.dumps(container.attrs))
                         container.kill()
                         return
             raise AssertionError(f"no container of {agent} runs")
-        os.kill(self.cli_of(agent), signal.SIGKILL)
+        pid = self.cli_of(agent)
+        self.inspected.append((Path("/proc") / str(pid) / "cmdline").read_text())
+        os.kill(pid, signal.SIGKILL)
 
     def cli_of(self, agent: str) -> int:
         """The pid of an agent's CLI (engine process)."""
@@ -143,6 +147,18 @@ class FleetUnderTest:
             if argv and Path(argv[0]).name == "claude" and home in environment:
                 return pid
         raise AssertionError(f"no CLI of {agent} runs")
+
+    def sessions(self) -> list[str]:
+        """The terminal sessions that there are."""
+        return self._tmux("list-sessions", "-F", "#{session_name}").splitlines()
+
+    def kill_tmux(self) -> None:
+        """SIGKILL for the terminal server."""
+        os.kill(int(self._tmux("display-message", "-p", "#{pid}")), signal.SIGKILL)
+
+    def _tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-L", self.tmux_socket, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     def leftovers(self) -> list[str]:
         """Processes, terminal sessions, containers and networks that there are of this fleet."""
@@ -153,11 +169,7 @@ class FleetUnderTest:
             for pid, argv, environment in processes()
             if pid not in ours and pid != os.getpid() and any(place in text for text in (*argv, *environment))
         ]
-        sessions = subprocess.run(
-            ["tmux", "-L", self.tmux_socket, "list-sessions", "-F", "session #{session_name}"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        found += sessions.stdout.splitlines()
+        found += [f"session {name}" for name in self.sessions()]
         if self.engine == "docker":
             with contextlib.closing(DockerClient(base_url=os.environ["DOCKER_HOST"])) as client:
                 for row in client.api.containers(all=True, filters={"label": LABEL}):
@@ -179,7 +191,7 @@ class FleetUnderTest:
         await asyncio.to_thread(self._clear_away)
 
     def _clear_away(self) -> None:
-        subprocess.run(["tmux", "-L", self.tmux_socket, "kill-server"], capture_output=True, check=False)
+        self._tmux("kill-server")
         if self.engine == "docker":
             with contextlib.closing(DockerClient(base_url=os.environ["DOCKER_HOST"])) as client:
                 for container in client.containers.list(all=True, filters={"label": LABEL}):
