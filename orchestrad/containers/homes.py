@@ -294,7 +294,8 @@ def _gitconfig(life: Life) -> str:
         f"[user]\n\tname = {life.agent}\n\temail = {life.agent}@orchestrad.invalid\n"
         f'[http "{life.daemon}/"]\n\textraHeader = Authorization: Bearer {life.token.reveal()}\n\tproxy =\n'
         "[http]\n\tlowSpeedLimit = 1\n\tlowSpeedTime = 30\n"  # a daemon that hangs must not hold a turn for ever
-        f"[init]\n\tdefaultBranch = {life.main}\n[push]\n\tdefault = current\n[pull]\n\trebase = false\n[advice]\n\tdetachedHead = false\n"
+        f"[init]\n\tdefaultBranch = {life.main}\n[push]\n\tdefault = current\n"
+        "[pull]\n\trebase = false\n[advice]\n\tdetachedHead = false\n"
     )
 
 
