@@ -17,7 +17,7 @@ _OID: Final = re.compile(r"[0-9a-f]{40}")
 _NONCE: Final = re.compile(r"[0-9a-f]{1,64}")
 _ID: Final = re.compile(r"(\d{1,9})\.(\d{1,15})")
 _PROMPT: Final = re.compile(r"orchestrad ([0-9a-f]{12}): ")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _BY_CLI: Final = ("<task-notification>", "Your claude.ai usage limit has reset.")
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from orchestrad.api.posts import words
 from orchestrad.clock.port import Clock
 from orchestrad.core.actions import Action
 from orchestrad.core.agenda import Agenda
@@ -163,8 +164,17 @@ class Reactor:
         except Exception as error:
             log.exception("observation.rejected", observation=type(observation).__name__)
             self._tell(batch, agenda, f"news of kind {type(observation).__name__} was rejected: {error}")
+            self._send_away(batch, observation)
             return None
         return tried
+
+    def _send_away(self, batch: _Batch, observation: object) -> None:
+        """Whoever waits for what became of rejected news is not left waiting: its turn ends, and is looked at again."""
+        connection = getattr(observation, "connection", None)
+        if isinstance(connection, str):
+            glimpses = batch.world.glimpses
+            replies = {**glimpses.replies, connection: (False, "orchestrad could not take this; `orchestrad status` says why")}
+            batch.world = replace(batch.world, glimpses=replace(glimpses, replies=replies))
 
     def _settled(self, batch: _Batch, agenda: Agenda) -> _Batch:
         while True:
@@ -213,14 +223,14 @@ class Reactor:
         except TimeoutError:
             result = Failed("late", f"{type(action).__name__} took longer than {time_limit(action):.0f} s")
         except Unreachable as error:
-            result = Failed("unreachable", str(error))
+            result = Failed("unreachable", words(str(error)))
         except Refused as error:
-            result = Failed("refused", str(error))
+            result = Failed("refused", words(str(error)))
         except Gone as error:
-            result = Failed("gone", str(error))
+            result = Failed("gone", words(str(error)))
         except Exception as error:
             log.exception("action.raised", action=type(action).__name__, key=action.key)
-            result = Failed("bug", f"{type(error).__name__}: {error}")
+            result = Failed("bug", words(f"{type(error).__name__}: {error}"))
         if isinstance(result, Failed) and result.kind != "bug":
             log.info("action.failed", action=type(action).__name__, key=action.key, kind=result.kind, why=result.text)
         self.offer(Outcome(action, result))

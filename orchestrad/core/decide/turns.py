@@ -254,8 +254,14 @@ def prompted(world: World, o: Prompted, now: Now) -> Iterator[Event]:
         answer=answer,
         beginner=beginner,
         state=state,
-        reason="the CLI went on by itself" if o.by_cli else "a person typed a prompt",
+        reason=_whose_prompt(o),
     )
+
+
+def _whose_prompt(o: Prompted) -> str:
+    if o.nonce is not None:
+        return "its prompt arrived"
+    return "the CLI went on by itself" if o.by_cli else "a person typed a prompt"
 
 
 @on(SessionStarted)

@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from orchestrad.api.connections import Answered, Connections
 from orchestrad.api.git import GitRoutes
 from orchestrad.api.hooks import AgentRoutes
-from orchestrad.api.posts import read_post
+from orchestrad.api.posts import read_post, words
 from orchestrad.api.server import agents_app
 from orchestrad.core.ids import AgentName, Epoch, Oid, run_token
 from orchestrad.core.observations import Offered, PushAsked, Stopped
@@ -114,6 +114,10 @@ async def test_what_others_had_not_committed_is_not_given_out(served: Served, pa
     _, client = await served(FakeHub())
     async with client.get(f"/git/rescue.git/{path}", headers=token("worker-1")) as response:
         assert response.status == 403
+
+
+def test_what_no_encoding_can_write_is_left_out() -> None:
+    assert words("a\udcffb\x1b[31m") == "ab[31m"
 
 
 def test_control_characters_in_a_head_go_no_further() -> None:

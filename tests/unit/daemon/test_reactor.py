@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from orchestrad.clock.fake import FakeClock
 from orchestrad.core import plan as planning
 from orchestrad.core import settle as settling
-from orchestrad.core.actions import Action, BranchFound, ListRuns, ReadBranch, StartRun
+from orchestrad.core.actions import Action, BranchFound, ListRuns, ReadBranch, Reply, StartRun
 from orchestrad.core.agenda import Agenda
 from orchestrad.core.events import Event, RunBegan
 from orchestrad.core.ids import ContainerId
@@ -18,11 +19,12 @@ from orchestrad.core.observations import EngineAway, RunsListed
 from orchestrad.core.states import AgentState
 from orchestrad.core.world import Entity, Glimpses, Removed, World
 from orchestrad.daemon.reactor import Reactor
-from orchestrad.errors import Unreachable
+from orchestrad.errors import Refused, Unreachable
 from orchestrad.store.fake import FakeStore
 from orchestrad.store.port import CommitFailed
+from tests.support.news import a_stop
 from tests.support.virtual_time import run
-from tests.support.worlds import a_hub, a_world, the, worker
+from tests.support.worlds import a_hub, a_world, at_work, the, worker
 
 FOR_EVER = 10**6
 REST = a_hub(fetch_at=FOR_EVER * 1_000_000)  # nothing to do at the hub
@@ -229,6 +231,39 @@ def test_news_that_cannot_be_decided_is_rejected_while_other_news_goes_on() -> N
             await reactor.submit(a_start(clock))
         assert the(reactor.world, "worker-1").epoch == 1
         assert any("str was rejected" in fault for fault in reactor.world.glimpses.faults)
+
+    run(main(), clock)
+
+
+def test_whoever_waits_for_the_answer_to_rejected_news_is_sent_away() -> None:
+    clock = FakeClock()
+
+    async def main() -> None:
+        world = a_world(at_work("worker-1", "t1"), REST)
+        outside = Outside(clock)
+        reactor = Reactor(world, clock=clock, store=FakeStore(), execute=outside.execute)
+        poison = replace(a_stop(world, "worker-1", 5), workspace="poison")  # type: ignore[arg-type]  # what a bug might make
+        async with running(reactor):
+            await reactor.submit(poison)
+            await asyncio.sleep(0)
+        [reply] = [action for _, action in outside.orders if isinstance(action, Reply)]
+        assert (reply.connection, reply.ok) == (poison.connection, False)
+
+    run(main(), clock)
+
+
+def test_an_error_that_no_encoding_can_write_is_told_all_the_same() -> None:
+    clock = FakeClock()
+
+    async def do(action: Action) -> object:
+        raise Refused(f"no file a\udcff for {action.key}")
+
+    async def main() -> None:
+        reactor = Reactor(a_world(REST, Glimpses()), clock=clock, store=FakeStore(), execute=Outside(clock, do).execute)
+        async with running(reactor):
+            reactor.offer(EngineAway("at first"))
+            await asyncio.sleep(0.1)
+        assert reactor.world.glimpses.troubles == {"runs": "no file a for runs"}
 
     run(main(), clock)
 
