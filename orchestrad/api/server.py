@@ -1,12 +1,17 @@
 """The sites: agents reach one listener, with their own routes only; people another, a Unix socket."""
 
 import socket as sockets
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
 
 from orchestrad.errors import Refused
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MOST_AT_ONCE = 32  # requests of one run: a Stop, a push behind each commit, and what parallel tools tell
 AGENTS_LARGEST = 2 << 20  # bytes of a hook's post; git bodies are streamed and not bounded by this
 
 
@@ -15,8 +20,23 @@ class CannotListen(Refused):
 
 
 def agents_app() -> web.Application:
-    """An application for agents' routes."""
-    return web.Application(client_max_size=AGENTS_LARGEST)
+    """An application for agents' routes; one run can't hold more than its share of connections and git processes."""
+    in_hand: Counter[str] = Counter()
+
+    @web.middleware
+    async def bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        token = request.headers.get("Authorization", "")  # a wrong one is turned away at once and holds nothing
+        if in_hand[token] >= MOST_AT_ONCE:
+            raise web.HTTPServiceUnavailable(text="too many requests of this run are under way; ask again\n")
+        in_hand[token] += 1
+        try:
+            return await handler(request)
+        finally:
+            in_hand[token] -= 1
+            if not in_hand[token]:
+                del in_hand[token]
+
+    return web.Application(client_max_size=AGENTS_LARGEST, middlewares=[bounded])
 
 
 async def serve_tcp(app: web.Application, *, host: str, port: int) -> tuple[web.AppRunner, int]:

@@ -1,16 +1,18 @@
 """The agents' routes on a real loopback socket: what their posts and pushes become, and what is refused."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from orchestrad.api.connections import Answered, Connections
 from orchestrad.api.git import GitRoutes
 from orchestrad.api.hooks import AgentRoutes
 from orchestrad.api.posts import read_post, words
-from orchestrad.api.server import agents_app
+from orchestrad.api.server import MOST_AT_ONCE, agents_app
 from orchestrad.core.ids import AgentName, Epoch, Oid, run_token
 from orchestrad.core.observations import Offered, PushAsked, Stopped
 from orchestrad.errors import Unreachable
@@ -60,14 +62,14 @@ class Daemon:
             self._connections.answer(observation.connection, Answered(200))
 
 
-Served = Callable[[FakeHub], Awaitable[tuple[Daemon, "TestClient[aiohttp.web.Request, aiohttp.web.Application]"]]]
+Served = Callable[[FakeHub], Awaitable[tuple[Daemon, "TestClient[web.Request, web.Application]"]]]
 
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     clients = []
 
-    async def serve(hub: FakeHub) -> tuple[Daemon, "TestClient[aiohttp.web.Request, aiohttp.web.Application]"]:
+    async def serve(hub: FakeHub) -> tuple[Daemon, "TestClient[web.Request, web.Application]"]:
         daemon = Daemon(hub)
         client = TestClient(TestServer(daemon.app))
         await client.start_server()
@@ -114,6 +116,23 @@ async def test_what_others_had_not_committed_is_not_given_out(served: Served, pa
     _, client = await served(FakeHub())
     async with client.get(f"/git/rescue.git/{path}", headers=token("worker-1")) as response:
         assert response.status == 403
+
+
+async def test_one_run_holds_no_more_than_its_share_of_connections() -> None:
+    app, release = agents_app(), asyncio.Event()
+
+    async def wait(_: web.Request) -> web.Response:
+        await release.wait()
+        return web.Response()
+
+    app.router.add_get("/wait", wait)
+    async with TestClient(TestServer(app)) as client, asyncio.TaskGroup() as group:
+        held = [group.create_task(client.get("/wait", headers=token("worker-1"))) for _ in range(MOST_AT_ONCE + 1)]
+        [refused], _ = await asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED)
+        assert (await refused).status == 503
+        others = group.create_task(client.get("/wait", headers=token("worker-2")))
+        release.set()
+        assert (await others).status == 200
 
 
 def test_what_no_encoding_can_write_is_left_out() -> None:
