@@ -65,9 +65,10 @@ def _moved(world: World, e: BranchMoved) -> Changed:
     move = _move_of(world.hub)
     hub = _without_source(world.hub, move)
     hub = replace(hub, tip=e.tip, upstream_has=e.tip if e.tip == hub.upstream else hub.upstream_has)
-    if move.kind not in (MoveKind.MANAGER, MoveKind.UPSTREAM):
+    # What the Manager brought may have settled a conflict without merging that very branch: tried once more. What upstream
+    # brought only where no Manager is told of each conflict anew: others may push there all day.
+    if move.kind is not (MoveKind.MANAGER if world.settings.manager else MoveKind.UPSTREAM):
         return [hub]
-    # What the Manager or a person brought may have settled a conflict without merging that very branch: tried once more.
     return [hub, *(replace(task, conflict=()) for task in world.tasks.values() if task.conflict)]
 
 

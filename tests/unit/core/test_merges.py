@@ -234,3 +234,11 @@ def test_a_refused_push_is_shown_and_tried_again() -> None:
 def test_nothing_is_read_or_merged_where_nothing_moved() -> None:
     world = after(a_world(worker("worker-1"), a_hub(fetch_at=at("15:00").elapsed)))
     assert not planned(world, ReadBranch, MakeCommit, MoveBranch, FetchUpstream, PushUpstream)
+
+
+def test_without_a_manager_a_conflict_is_tried_again_when_upstream_has_moved() -> None:
+    hub = a_hub(upstream=oid("e"))
+    for has_manager in (True, False):
+        world = after(a_world(submitted(conflict=("a.py",)), hub, manager=has_manager))
+        world = came(came(world, MakeCommit, Made(oid("f"))), MoveBranch, True)
+        assert the(world, "t1").conflict == (("a.py",) if has_manager else ())
