@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TypeAlias
 
-from orchestrad.core.identity import Match, key_of, match
+from orchestrad.core.identity import ItemKey, Match, match
 from orchestrad.core.tasklist import SHARED_LIST, ListItem, ListProblem, parse_list, quoted, tick
 
 _BOM = b"\xef\xbb\xbf"
@@ -88,26 +88,27 @@ def merge_lists(
 
 def _merge(base: bytes, ours: bytes, theirs: bytes, name: str) -> tuple[bytes, list[ListProblem]]:
     bom = _BOM if theirs.startswith(_BOM) else b""
-    b, o, t = _sides(base.removeprefix(_BOM), ours.removeprefix(_BOM), theirs.removeprefix(_BOM))
-    kept, overruled = _survivors(b, o, t)
-    problems = []
-    for item in overruled:
-        said = f"{quoted(item.text)} was edited on both sides, and the incoming text was taken."
-        problems.append(ListProblem(name, 0, f"{said} Look whether something of the other edit is missing."))
-
     newline = b"\r\n" if b"\r\n" in theirs else b"\n"
-    plain = {n: replace(item, core=_unindented(item.core)) for n, item in kept.items()}
-    snug = o.snug | t.snug
-    more = _joined([token for token in o.tokens if token in kept and token not in t.items], plain, newline, snug)
-    preface = more + newline + _SORT_IN + newline if more else b""
-    # A change of one side can swallow an item of the other: a code fence left open, an indent that nests it. Then
-    # theirs stays as it is and ours goes in front, where nothing swallows it.
-    for merged in (
-        _joined(_ordered(b, o, t, kept), kept, newline, snug),
-        preface + _joined([token for token in t.tokens if token in kept or token not in t.items], plain, newline, snug),
-    ):
-        if _contents(parse_list(merged).items) == _contents(item.parsed for item in kept.values()):
-            return bom + merged, problems
+    for reworded in (True, False):  # where the pieces don't fit together, what is not sure is left aside
+        b, o, t = _sides(base.removeprefix(_BOM), ours.removeprefix(_BOM), theirs.removeprefix(_BOM), reworded=reworded)
+        kept, overruled = _survivors(b, o, t)
+        problems = []
+        for item in overruled:
+            said = f"{quoted(item.text)} was edited on both sides, and the incoming text was taken."
+            problems.append(ListProblem(name, 0, f"{said} Look whether something of the other edit is missing."))
+
+        plain = {n: replace(item, core=_unindented(item.core)) for n, item in kept.items()}
+        snug = o.snug | t.snug
+        more = _joined([token for token in o.tokens if token in kept and token not in t.items], plain, newline, snug)
+        preface = more + newline + _SORT_IN + newline if more else b""
+        # A change of one side can swallow an item of the other: a code fence left open, an indent that nests it. Then
+        # theirs stays as it is and ours goes in front, where nothing swallows it.
+        for merged in (
+            _joined(_ordered(b, o, t, kept), kept, newline, snug),
+            preface + _joined([token for token in t.tokens if token in kept or token not in t.items], plain, newline, snug),
+        ):
+            if _contents(parse_list(merged).items) == _contents(item.parsed for item in kept.values()):
+                return bom + merged, problems
     return bom + preface + theirs.removeprefix(_BOM), problems
 
 
@@ -115,16 +116,17 @@ def _contents(items: Iterable[ListItem]) -> Counter[tuple[str | None, str, str]]
     return Counter((item.id, item.text, item.body) for item in items)
 
 
-def _sides(base: bytes, ours: bytes, theirs: bytes) -> tuple[_Side, _Side, _Side]:
+def _sides(base: bytes, ours: bytes, theirs: bytes, *, reworded: bool) -> tuple[_Side, _Side, _Side]:
     """The three lists in pieces; an item has the same number in each."""
     b, o, t = (parse_list(data).items for data in (base, ours, theirs))
-    b_keys, o_keys, t_keys = ([key_of("", item) for item in items] for items in (b, o, t))
+    b_keys, o_keys, t_keys = ([ItemKey("", item.id, item.text, item.occurrence) for item in items] for items in (b, o, t))
     to_ours, to_theirs = (match(b_keys, keys, reworded=False) for keys in (o_keys, t_keys))
-    b_words, o_words, t_words = (_words(data, items) for data, items in ((base, b), (ours, o), (theirs, t)))
-    left_by_ours = {n for n, place in to_ours.pairs if b_words[n] == o_words[place]}
-    left_by_theirs = {n for n, place in to_theirs.pairs if b_words[n] == t_words[place]}
-    to_ours = _with_reworded(to_ours, match(b_keys, o_keys), left_by_theirs)
-    to_theirs = _with_reworded(to_theirs, match(b_keys, t_keys), left_by_ours)
+    if reworded:
+        b_words, o_words, t_words = (_words(data, items) for data, items in ((base, b), (ours, o), (theirs, t)))
+        left_by_ours = {n for n, place in to_ours.pairs if b_words[n] == o_words[place]}
+        left_by_theirs = {n for n, place in to_theirs.pairs if b_words[n] == t_words[place]}
+        to_ours = _with_reworded(to_ours, match(b_keys, o_keys), left_by_theirs)
+        to_theirs = _with_reworded(to_theirs, match(b_keys, t_keys), left_by_ours)
     both_added = match([o_keys[n] for n in to_ours.added], [t_keys[n] for n in to_theirs.added], reworded=False)
 
     o_numbers = {place: number for number, place in to_ours.pairs}

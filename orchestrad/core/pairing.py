@@ -103,7 +103,7 @@ class _Pairing:
     def _pair_group(self, olds: list[int], news: list[int]) -> None:
         if len(olds) == len(news):
             self._pair((o, n) for o, n in zip(olds, news, strict=True) if self._agree(o, n))
-        for mine, theirs in ((False, False), (True, False), (False, True)):  # has it an id? Two ids: paired by now, or never
+        for mine, theirs in ((True, True), (False, False), (True, False), (False, True)):  # whether it has an id
             for by_box in (True, False):
                 taken = set(self.pairs.values())
                 left = [o for o in olds if o not in self.pairs and (self._old[o].id is not None) is mine]
