@@ -14,7 +14,7 @@ from tests.support.model_requests import ModelRequest
 AGENTS = "ORCHESTRAD_BENCHMARK_AGENTS"  # names the directory of the agents, as this machine sees it
 DELAY = "ORCHESTRAD_BENCHMARK_DELAY"  # seconds that the model takes for each reply
 
-_BRANCH = re.compile(r"You are on the branch ((worker-\d+)/\S+), made for this task")
+BRANCH = re.compile(r"You are on the branch ((worker-\d+)/\S+), made for this task")
 _WORK = """\
 set -e
 branch=$(git symbolic-ref --short HEAD)
@@ -41,7 +41,7 @@ def answer(request: ModelRequest) -> Reply:
 
 def check_branch(task: str) -> None:
     """Whether the branch that a Stop's answer names is checked out by now."""
-    named = _BRANCH.search(task)
+    named = BRANCH.search(task)
     if named is None:
         raise AssertionError(f"a Stop was answered with something that is no task: {task}")
     head = Path(os.environ[AGENTS], named[2], "workspace", ".git", "HEAD").read_text().strip()

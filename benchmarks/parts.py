@@ -23,16 +23,16 @@ STEPS: Final = {
 }
 
 
-def parts_of(waits: Sequence[tuple[float, float]], log: Path) -> dict[str, Sequence[float]]:
-    """The parts of these waits (begin and end, CLOCK_MONOTONIC in seconds) in milliseconds, by what happens in them.
+def parts_of(waits: Sequence[tuple[str, float, float]], log: Path) -> dict[str, Sequence[float]]:
+    """The parts of these waits (agent, begin and end, CLOCK_MONOTONIC in seconds) in milliseconds, by what happens in them.
 
-    A wait in which another agent's steps lie too can't be told apart by time alone and is left out.
+    A wait in which other steps lie than a hand-over has (a post that was sent again, say) is left out.
     """
     offset = time.time() - time.monotonic()
     steps = sorted(_steps(log, offset))
     found: dict[str, list[float]] = defaultdict(list)
-    for begin, end in waits:
-        within = [(at, name) for at, name in steps if begin < at < end]
+    for agent, begin, end in waits:
+        within = [(at, name) for at, name, whose in steps if whose == agent and begin < at < end]
         if [name for _, name in within] != list(STEPS)[:-1]:
             continue
         for (before, _), (at, name) in pairwise([(begin, ""), *within, (end, "request")]):
@@ -40,10 +40,10 @@ def parts_of(waits: Sequence[tuple[float, float]], log: Path) -> dict[str, Seque
     return dict(found)
 
 
-def _steps(log: Path, offset: float) -> list[tuple[float, str]]:
+def _steps(log: Path, offset: float) -> list[tuple[float, str, str]]:
     lines = (json.loads(line) for line in log.read_text().splitlines())
     return [
-        (datetime.fromisoformat(line["timestamp"]).timestamp() - offset, line["event"])
+        (datetime.fromisoformat(line["timestamp"]).timestamp() - offset, line["event"], line["agent"])
         for line in lines
         if line["event"] in STEPS and line.get("hook", "Stop") == "Stop"
     ]
