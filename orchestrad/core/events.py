@@ -259,6 +259,7 @@ class DeliverySent(AgentEvent):
 
     nonce: Nonce
     route: Route
+    told: str = ""  # what its task said in it; "" as it says now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +302,13 @@ class TaskEdited(TaskEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskTold(TaskEvent):
+    """Its worker heard that the item reads otherwise."""
+
+    told: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskAssigned(TaskEvent):
     """One worker has it."""
 
@@ -320,6 +328,8 @@ class TaskSubmitted(TaskEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskBlocked(TaskEvent):
     """It needs a person or the Manager."""
+
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

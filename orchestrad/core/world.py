@@ -246,6 +246,7 @@ class Attempt:
     delivered_at: int | None = None
     started_at: int | None = None
     head: Oid | None = None  # as submitted
+    told: str = ""  # what the item said when its worker heard of it last, see texts.said_by; "" unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +277,7 @@ class Task:
     submission: int = 0  # its number in the merge queue
     no_change: str = ""
     note: str = ""  # what its worker said of it
+    asks: bool = False  # blocked by a question to the Manager
     conflict: tuple[str, ...] = ()  # paths; the Manager has been asked
     merged: Oid | None = None
     generation: int = 0

@@ -13,6 +13,7 @@ from orchestrad.core.events import (
     TaskEdited,
     TaskOpened,
     TaskSubmitted,
+    TaskTold,
 )
 from orchestrad.core.states import TaskState
 from orchestrad.core.world import Task, World
@@ -53,6 +54,12 @@ def _edited(world: World, e: TaskEdited) -> Changed:
     ]
 
 
+@folds(TaskTold)
+def _told(world: World, e: TaskTold) -> Changed:
+    task = task_of(world, e)
+    return [replace(task, attempt=task.attempt and replace(task.attempt, told=e.told))]
+
+
 @folds(TaskAssigned)
 def _assigned(world: World, e: TaskAssigned) -> Changed:
     agent = world.agents[e.attempt.agent]
@@ -81,7 +88,7 @@ def _submitted(world: World, e: TaskSubmitted) -> Changed:
 @folds(TaskBlocked)
 def _blocked(world: World, e: TaskBlocked) -> Changed:
     task = task_of(world, e)
-    return [move_task(task, TaskState.BLOCKED, e), *_freed(world, task)]
+    return [move_task(task, TaskState.BLOCKED, e, asks=e.asks), *_freed(world, task)]
 
 
 @folds(TaskOpened)

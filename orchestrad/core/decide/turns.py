@@ -45,15 +45,17 @@ from orchestrad.core.observations import (
 )
 from orchestrad.core.observations import TurnFailed as TurnFailedHook
 from orchestrad.core.proof import missing
-from orchestrad.core.states import AgentState
+from orchestrad.core.states import AgentState, TaskState
 from orchestrad.core.world import (
     SECOND,
     Agent,
     Allow,
     Answer,
     Beginner,
+    Delivery,
     DeliveryKind,
     Hand,
+    MoveKind,
     Refuse,
     Route,
     Say,
@@ -138,24 +140,50 @@ def stopped(world: World, o: Stopped, now: Now) -> Iterator[Event]:
         yield DeliveryStarted(now=now, agent=o.agent, nonce=delivery.nonce)
     task = world.tasks.get(agent.task) if agent.task else None
     if task is None or delivery is None or delivery.delivered_at is None:
-        yield from _ended_without_task(agent, o, now)
+        yield from _ended_without_task(world, agent, o, now)
         return
     yield from _judged(world, agent, task, o, now)
 
 
-def _ended_without_task(agent: Agent, o: Stopped, now: Now) -> Iterator[Event]:
+def _ended_without_task(world: World, agent: Agent, o: Stopped, now: Now) -> Iterator[Event]:
     ready = _leads_to(agent, AgentState.READY)
     yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready)
     delivery = agent.delivery
     if delivery is None or delivery.delivered_at is None or agent.task is not None:
         return
-    if o.workspace.changes and agent.reminders < 1 and ready is AgentState.READY:
+    problem = ""
+    if o.workspace.changes and agent.reminders < 1:
         problem = f"{o.workspace.changes} paths are not committed. Commit and push what belongs to the project, remove the rest."
+    stand = unsettled(world, delivery)
+    if stand and not problem and agent.reminders < world.settings.max_reminders:
+        branches = ", ".join(task.attempt.branch for task in stand if task.attempt)
+        problem = f"You were told of conflicts that still stand: {branches}. Merge them as you were told, commit, `git push`."
+    if problem and ready is AgentState.READY:
         yield PostAnswered(
             now=now, agent=o.agent, n=o.n, answer=Say(Text("reminder", {"problem": problem})), reminds=True, reason=problem
         )
         return
+    for task in stand:
+        branch = task.attempt.branch if task.attempt else "its branch"
+        reason = (
+            f"the Manager did not settle its conflict in {', '.join(task.conflict)}; merge {branch} by hand, "
+            f"or `orchestrad task retry {task.id}` has it done anew"
+        )
+        yield TaskBlocked(now=now, task=task.id, reason=reason)
     yield DeliveryEnded(now=now, agent=o.agent, nonce=delivery.nonce, reason="told, and its turn ended")
+
+
+def unsettled(world: World, delivery: Delivery) -> list[Task]:
+    """Tasks of whose conflicts this digest told, that stand as they did, with nothing on its way to settle them."""
+    hub = world.hub
+    if hub.offers or hub.read != hub.tip or (hub.move is not None and hub.move.kind is MoveKind.MANAGER):
+        return []
+    told = [world.notes[note].about for note in delivery.notes if note in world.notes and world.notes[note].kind == "conflict"]
+    return [
+        task
+        for task in world.tasks.values()
+        if task.state is TaskState.SUBMITTED and task.conflict and any(about.startswith(f"{task.id} ") for about in told)
+    ]
 
 
 def _judged(world: World, agent: Agent, task: Task, o: Stopped, now: Now) -> Iterator[Event]:
@@ -169,7 +197,8 @@ def _judged(world: World, agent: Agent, task: Task, o: Stopped, now: Now) -> Ite
         asked = "asks" if word.verb == "ask" else "is blocked"
         if not o.workspace.changes:
             yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready)
-            yield TaskBlocked(now=now, task=task.id, reason=f"{agent.name} {asked}: {word.text}")
+            reason = f"{agent.name} {asked}: {word.text}"
+            yield TaskBlocked(now=now, task=task.id, asks=word.verb == "ask", reason=reason)
             return
         gap = f'{gap} Then run `orch {word.verb} "…"` once more: what you said is not recorded yet.'
     silent = agent.silent_stops + 1 if not gap and word is None else 0

@@ -100,7 +100,7 @@ def _wanted(world: World) -> Iterator[tuple[tuple[str, str], str]]:
 def _about(world: World, task: Task) -> Iterator[tuple[tuple[str, str], str]]:
     occasion = f"{task.id} {task.generation}.{task.attempts}"
     title = f"{task.text!r} ({task.list})"
-    if task.state is TaskState.BLOCKED and " asks: " in task.reason:
+    if task.state is TaskState.BLOCKED and task.asks:
         ask = f"Question about {title}: {task.reason}. Answer by editing the item's text; it is then given out again."
         yield ("question", occasion), ask
     elif task.state is TaskState.BLOCKED:

@@ -3,9 +3,10 @@
 from orchestrad.core.actions import AnswerHook, FinishDaemon
 from orchestrad.core.agenda import Agenda
 from orchestrad.core.ids import MANAGER
+from orchestrad.core.observations import Offered
 from orchestrad.core.states import AgentState, FleetState, TaskState
 from orchestrad.core.texts import of_delivery
-from orchestrad.core.world import Beginner, DeliveryKind, Note, World
+from orchestrad.core.world import Beginner, DeliveryKind, Note, Say, World
 from tests.support.news import a_death, a_prompt, a_stop, an_acknowledgement
 from tests.support.worlds import LATER, TIP, a_hub, a_world, after, at, delivery, manager, oid, planned, task, the, worker
 
@@ -81,6 +82,26 @@ def test_a_manager_that_leaves_changes_uncommitted_is_reminded_once() -> None:
     assert the(world, "manager").state is AgentState.WORKING
     world = after(world, a_stop(world, "manager", 10, changes=2))
     assert (the(world, "manager").state, the(world, "manager").delivery) == (AgentState.READY, None)
+
+
+def test_a_manager_that_leaves_a_conflict_standing_is_reminded_and_then_a_person_is_asked() -> None:
+    held = task("t1", TaskState.SUBMITTED, by="worker-1", conflict=("a.py",), submission=1)
+    world = after(a_world(manager(), held, *PLENTY, max_reminders=1))
+    world = after(world, a_prompt(world, "manager", 50, nonce=the(world, "manager").delivery.nonce))
+    world = after(world, a_stop(world, "manager", 51))
+    assert "conflicts that still stand" in the(world, "manager").post.answer.text.fields["problem"]
+    world = after(world, a_stop(world, "manager", 52))
+    assert the(world, "t1").state is TaskState.BLOCKED
+    assert "the Manager did not settle its conflict in a.py" in the(world, "t1").reason
+
+
+def test_a_manager_whose_push_is_being_merged_is_not_reminded_of_the_conflict_that_it_settles() -> None:
+    held = task("t1", TaskState.SUBMITTED, by="worker-1", conflict=("a.py",), submission=1)
+    world = after(a_world(manager(), held, *PLENTY))
+    world = after(world, a_prompt(world, "manager", 50, nonce=the(world, "manager").delivery.nonce))
+    world = after(world, Offered(oid("f")), a_stop(world, "manager", 51))
+    assert not isinstance(the(world, "manager").post.answer, Say)
+    assert the(world, "t1").state is TaskState.SUBMITTED
 
 
 def test_a_digest_that_did_not_arrive_is_sent_again_with_the_next_run() -> None:
