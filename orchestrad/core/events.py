@@ -396,6 +396,13 @@ class BranchMoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitNotMade(Event):
+    """git could not make the commit of the move; tried again, not for ever."""
+
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MoveDropped(Event):
     """The move came to nothing: there was nothing to do, or the tip was elsewhere."""
 
@@ -434,6 +441,7 @@ class UpstreamTrouble(Event):
     failures: int
     fetch_at: int
     push_at: int
+    refused: bool = False
 
 
 # ---- the Manager

@@ -307,6 +307,7 @@ class Move:
     at_wall: int
     task: TaskId | None = None
     oid: Oid | None = None
+    failures: int = 0  # how often its commit could not be made
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +327,7 @@ class HubRow:
     upstream_has: Oid | None = None  # the tip of `branch` that upstream has
     upstream_conflict: tuple[str, ...] = ()
     upstream_trouble: str = ""
+    upstream_refused: bool = False  # it answers and declines: only a person there can change that
     upstream_failures: int = 0
     fetch_at: int = 0  # next fetch
     push_at: int = 0  # not before

@@ -24,7 +24,7 @@ from orchestrad.core.settle import ConcernFailed, Restless, settle
 from orchestrad.core.world import Entity, Glimpses, Removed, World, key_of
 from orchestrad.daemon.orders import Orders, time_limit
 from orchestrad.errors import Gone, Refused, Unreachable
-from orchestrad.store.port import Store
+from orchestrad.store.port import CommitFailed, Store
 
 log = structlog.get_logger("orchestrad.reactor")
 
@@ -138,16 +138,21 @@ class Reactor:
         if batch.rows or batch.events:
             try:
                 await self._store.commit(list(batch.rows.values()), batch.events)
-            except BaseException:
+            except BaseException as error:
                 for _, done in news:
                     _refuse(done)
+                if isinstance(error, Exception) and not isinstance(error, CommitFailed):
+                    raise CommitFailed(f"a commit was given up: {type(error).__name__}: {error}") from error
                 raise
         self._world = batch.world
         for _, done in news:
             if done is not None and not done.done():
                 done.set_result(None)
         for listener in self.listeners:
-            listener(self._world, batch.events)
+            try:
+                listener(self._world, batch.events)
+            except Exception:
+                log.exception("listener.raised")
         for action in self._planned(agenda):
             if self._orders.take(action, agenda):
                 task = asyncio.create_task(self._carried_out(action), name=f"{type(action).__name__} {action.key}")

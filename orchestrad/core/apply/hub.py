@@ -7,6 +7,7 @@ from orchestrad.core.events import (
     BranchMoved,
     BranchRead,
     CommitMade,
+    CommitNotMade,
     ConflictFound,
     MoveDropped,
     MoveOrdered,
@@ -58,6 +59,11 @@ def _ordered(world: World, e: MoveOrdered) -> Changed:
 @folds(CommitMade)
 def _made(world: World, e: CommitMade) -> Changed:
     return [replace(world.hub, move=replace(_move_of(world.hub), oid=e.oid))]
+
+
+@folds(CommitNotMade)
+def _not_made(world: World, e: CommitNotMade) -> Changed:
+    return [replace(world.hub, move=replace(_move_of(world.hub), failures=e.failures))]
 
 
 @folds(BranchMoved)
@@ -115,6 +121,7 @@ def _pushed(world: World, e: UpstreamPushed) -> Changed:
             upstream_taken=e.tip,
             upstream_has=e.tip,
             upstream_trouble="",
+            upstream_refused=False,
             upstream_failures=0,
             push_at=0,
         )
@@ -123,5 +130,12 @@ def _pushed(world: World, e: UpstreamPushed) -> Changed:
 
 @folds(UpstreamTrouble)
 def _trouble(world: World, e: UpstreamTrouble) -> Changed:
-    hub = replace(world.hub, upstream_trouble=e.text, upstream_failures=e.failures, fetch_at=e.fetch_at, push_at=e.push_at)
+    hub = replace(
+        world.hub,
+        upstream_trouble=e.text,
+        upstream_refused=e.refused,
+        upstream_failures=e.failures,
+        fetch_at=e.fetch_at,
+        push_at=e.push_at,
+    )
     return [hub]

@@ -8,6 +8,7 @@ from orchestrad.core.decide import Events, on, on_outcome
 from orchestrad.core.decide.landing import done, landed
 from orchestrad.core.events import (
     CommitMade,
+    CommitNotMade,
     ConflictFound,
     Event,
     Glimpsed,
@@ -24,6 +25,7 @@ from orchestrad.core.states import TaskState
 from orchestrad.core.world import SECOND, MoveKind, World
 
 FETCH_EVERY = 60 * SECOND
+TRIES = 5  # at making a commit, some seconds apart; then what is behind it in the queue has its turn
 
 
 @on(PushAsked)
@@ -73,6 +75,14 @@ def commit_made(world: World, action: MakeCommit, result: object, now: Now) -> E
             yield MoveDropped(now=now, took_source=move.kind is MoveKind.MANAGER, reason="its commits are not in the hub")
             if move.task is not None and world.tasks[move.task].state is TaskState.SUBMITTED:  # nothing would ever bring them
                 yield TaskBlocked(now=now, task=move.task, reason="its commits are not in the hub any more")
+        case Failed(text=text):
+            yield CommitNotMade(now=now, failures=move.failures + 1, reason=text)
+            if move.failures + 1 >= TRIES and move.kind in (MoveKind.TASK, MoveKind.MANAGER):
+                yield MoveDropped(
+                    now=now, took_source=move.kind is MoveKind.MANAGER, reason=f"given up after {TRIES} tries: {text}"
+                )
+                if move.task is not None and world.tasks[move.task].state is TaskState.SUBMITTED:
+                    yield TaskBlocked(now=now, task=move.task, reason=f"it can't be merged: {text}")
 
 
 @on_outcome(MoveBranch)
@@ -91,7 +101,7 @@ def branch_moved(world: World, action: MoveBranch, result: object, now: Now) -> 
 def upstream_fetched(world: World, action: FetchUpstream, result: object, now: Now) -> Events:
     """Upstream's branch, or that it is away."""
     if isinstance(result, Failed):
-        yield _trouble(world, result.text, now)
+        yield _trouble(world, result, now)
     elif isinstance(result, str):
         yield UpstreamFetched(now=now, tip=Oid(result), fetch_at=now.elapsed + FETCH_EVERY)
 
@@ -100,7 +110,7 @@ def upstream_fetched(world: World, action: FetchUpstream, result: object, now: N
 def upstream_pushed(world: World, action: PushUpstream, result: object, now: Now) -> Events:
     """Upstream has it, has moved (fetch, merge, again), is away, or refuses."""
     if isinstance(result, Failed):
-        yield _trouble(world, result.text, now, push=True)
+        yield _trouble(world, result, now, push=True)
     elif result is True:
         yield UpstreamPushed(now=now, tip=action.oid, reason="pushed")
     elif result is False:
@@ -108,14 +118,15 @@ def upstream_pushed(world: World, action: PushUpstream, result: object, now: Now
         yield UpstreamTrouble(now=now, text="", failures=hub.upstream_failures, fetch_at=now.elapsed, push_at=now.elapsed + SECOND)
 
 
-def _trouble(world: World, text: str, now: Now, *, push: bool = False) -> Event:
+def _trouble(world: World, failed: Failed, now: Now, *, push: bool = False) -> Event:
     failures = world.hub.upstream_failures + 1
     again = now.elapsed + upstream_wait(failures)
     return UpstreamTrouble(
         now=now,
-        text=text,
+        text=failed.text,
+        refused=failed.kind == "refused",
         failures=failures,
         fetch_at=world.hub.fetch_at if push else again,
         push_at=again if push else world.hub.push_at,
-        reason=text,
+        reason=failed.text,
     )

@@ -83,7 +83,8 @@ def _give_back(world: World, agenda: Agenda, agent: Agent) -> Iterator[Event]:
 def _came_up_too_late(world: World, agenda: Agenda, agent: Agent) -> bool:
     if agent.state is not AgentState.STARTING or agent.run is None or agent.run.launched_at is None:
         return False
-    return agent.run.terminal and agenda.passed(agent.run.launched_at + world.settings.start_timeout)
+    shown = 1 if agent.run.terminal else 2  # one that is on no screen yet has not been able to begin
+    return agenda.passed(agent.run.launched_at + shown * world.settings.start_timeout)
 
 
 def _limit_is_over(agenda: Agenda, agent: Agent) -> bool:

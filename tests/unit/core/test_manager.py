@@ -151,6 +151,22 @@ def test_until_done_waits_for_the_push_and_for_a_manager_with_something_to_read(
     assert finished(DONE, manager(), TOLD, workers=0).fleet.finished == 0
 
 
+def test_until_done_ends_with_1_when_only_a_person_could_bring_it_on() -> None:
+    broken = worker("worker-1", AgentState.FAILED, run=None)
+    assert finished(broken, task("t1"), manager=False).fleet.finished == 1
+    assert finished(DONE, manager(AgentState.FAILED, run=None), workers=0).fleet.finished == 1
+    declined = a_hub(upstream_has=None, upstream_trouble="protected branch", upstream_refused=True, upstream_failures=3)
+    assert finished(DONE, declined, manager=False).fleet.finished == 1
+    assert "protected branch" in finished(DONE, declined, manager=False).fleet.reason
+
+
+def test_until_done_goes_on_while_another_worker_or_a_reset_can_bring_it_on() -> None:
+    broken = worker("worker-1", AgentState.FAILED, run=None)
+    assert finished(broken, worker("worker-2"), task("t1"), manager=False).fleet.finished is None
+    limited = worker("worker-1", AgentState.LIMITED, limited_until_wall=LATER.wall + 1)
+    assert finished(limited, task("t1"), manager=False).fleet.finished is None
+
+
 def test_a_finished_fleet_stops_its_runs_and_then_the_daemon() -> None:
     world = finished(DONE, manager=False)
     assert world.fleet.state is FleetState.ENDED

@@ -242,3 +242,16 @@ def test_without_a_manager_a_conflict_is_tried_again_when_upstream_has_moved() -
         world = after(a_world(submitted(conflict=("a.py",)), hub, manager=has_manager))
         world = came(came(world, MakeCommit, Made(oid("f"))), MoveBranch, True)
         assert the(world, "t1").conflict == (("a.py",) if has_manager else ())
+
+
+def test_a_merge_that_git_cannot_make_gives_way_after_some_tries_to_what_is_behind_it() -> None:
+    world = after(a_world(submitted("t1", 1), submitted("t2", 2)))
+    for _ in range(5):
+        assert world.hub.move is not None
+        assert world.hub.move.task == "t1"
+        world = came(world, MakeCommit, Failed("late", "it took too long"))
+    assert the(world, "t1").state is TaskState.BLOCKED
+    assert "it took too long" in the(world, "t1").reason
+    world = came(world, ReadBranch, found(text="- [ ] T1 {#t1}\n- [ ] T2 {#t2}\n"))
+    assert world.hub.move is not None
+    assert world.hub.move.task == "t2"
