@@ -146,6 +146,7 @@ class TypePrompt:
     nonce: Nonce
     text: Text
     reason: str = ""
+    told: str = ""  # what its task says in it, see texts.said_by
 
     @property
     def key(self) -> str:

@@ -1,6 +1,10 @@
 """What is put before an agent, as data: the name of a prompt and what is filled in."""
 
+from orchestrad.core.ids import derive
+from orchestrad.core.likeness import plain
 from orchestrad.core.world import Agent, Delivery, DeliveryKind, Task, Text, World
+
+NO_BODY = "(The item says no more than its title.)"
 
 
 def of_delivery(world: World, agent: Agent, delivery: Delivery) -> Text:
@@ -13,6 +17,16 @@ def of_delivery(world: World, agent: Agent, delivery: Delivery) -> Text:
             return _digest(world, delivery)
     about = f"Your task is still: {task.text}" if task else "Take up again what you were doing."
     return Text("continue", {"about": about})
+
+
+def of_edit(task: Task) -> Text:
+    """What the worker of a task is told when the item reads otherwise than when it was given out."""
+    return Text("edited", {"title": task.text, "body": task.body or NO_BODY, "told": said_by(task)})
+
+
+def said_by(task: Task) -> str:
+    """A short sign of what the item says; markup and blanks say nothing."""
+    return derive(plain(task.text), " ".join(task.body.split()), digits=16)
 
 
 def _of_task(world: World, task: Task) -> Text:
@@ -31,7 +45,7 @@ def _of_task(world: World, task: Task) -> Text:
         "task",
         {
             "title": task.text,
-            "body": task.body or "(The item says no more than its title.)",
+            "body": task.body or NO_BODY,
             "list": task.list,
             "branch": attempt.branch if attempt else "",
             "main": settings.branch,

@@ -7,14 +7,17 @@ from orchestrad.core.apply import Changed, folds
 from orchestrad.core.apply.moves import agent_of, move_agent
 from orchestrad.core.events import Delivered, DeliveryEnded, DeliveryOrdered, DeliverySent, DeliveryStarted
 from orchestrad.core.states import AgentState
+from orchestrad.core.texts import said_by
 from orchestrad.core.world import Agent, Beginner, Delivery, DeliveryKind, World
 
 
-def _with_attempt(world: World, delivery: Delivery, **times: int) -> Changed:
+def _with_attempt(world: World, delivery: Delivery, told: str = "", **times: int) -> Changed:
     task = world.tasks.get(delivery.task) if delivery.task else None
     if task is None or task.attempt is None or task.attempt.number != delivery.attempt:
         return []
     fresh: dict[str, Any] = {name: at for name, at in times.items() if getattr(task.attempt, name) is None}
+    if told:
+        fresh["told"] = told
     return [replace(task, attempt=replace(task.attempt, **fresh))] if fresh else []
 
 
@@ -37,7 +40,13 @@ def _sent(world: World, e: DeliverySent) -> Changed:
     if delivery is None:
         return []
     delivery = replace(delivery, route=e.route, sent_at=e.now.elapsed, sends=delivery.sends + 1)
-    return [replace(agent, delivery=delivery), *_with_attempt(world, delivery, sent_at=e.now.elapsed)]
+    return [replace(agent, delivery=delivery), *_with_attempt(world, delivery, _told(world, e, delivery), sent_at=e.now.elapsed)]
+
+
+def _told(world: World, e: DeliverySent, delivery: Delivery) -> str:
+    if delivery.kind is not DeliveryKind.TASK or delivery.task is None:
+        return ""
+    return e.told or said_by(world.tasks[delivery.task])
 
 
 @folds(Delivered)

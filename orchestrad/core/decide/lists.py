@@ -67,24 +67,38 @@ def branch_found(world: World, action: ReadBranch, result: object, now: Now) -> 
 
 def _compared(world: World, lists: Mapping[str, TaskList], now: Now) -> Iterator[Event]:
     known = sorted(world.tasks.values(), key=lambda t: (list_order(t.list), t.order, t.id))
-    known = [task for task in known if task.state is not TaskState.CANCELLED]
     items = identify(lists)
-    found = match([ItemKey(t.list, t.given_id, t.text, t.occurrence) for t in known], [key for key, _ in items])
+    keys = [key for key, _ in items]
+    there = [task for task in known if task.state is not TaskState.CANCELLED and (task.listed or task.state is not TaskState.DONE)]
+    found = match([_key(task) for task in there], keys)
     for old, new in found.pairs:
-        key, item = items[new]
-        yield from _seen_again(known[old], key, item, new, now)
+        yield from _seen_again(there[old], *items[new], new, now)
     for old in found.removed:
-        task = known[old]
-        if task.listed:
-            yield TaskEdited(now=now, task=task.id, item=replace(task, listed=False), reason="its item was removed")
-        if task.state is not TaskState.DONE:
-            yield TaskCancelled(now=now, task=task.id, reason=f"its item was removed from {task.list}")
-    for new in found.added:
+        yield from _removed(there[old], now)
+    # What was done and tidied away long ago may come back as it was; nothing that still has an item is mistaken for it.
+    gone = [task for task in known if task.state is TaskState.DONE and not task.listed]
+    back = match([_key(task) for task in gone], [keys[new] for new in found.added], reworded=False)
+    for old, nth in back.pairs:
+        yield from _seen_again(gone[old], *items[found.added[nth]], found.added[nth], now)
+    for new in (found.added[nth] for nth in back.added):
         key, item = items[new]
         task = _task(world, key, item, new)
         yield TaskAdded(now=now, task=task.id, item=task, reason=f"a new item of {key.list_name}")
         if item.checked:
             yield TaskDone(now=now, task=task.id, merged=None, checked=True, reason="its box was ticked when it was first seen")
+
+
+def _key(task: Task) -> ItemKey:
+    held = task.state in (TaskState.ASSIGNED, TaskState.SUBMITTED)
+    return ItemKey(task.list, task.given_id, task.text, task.occurrence, task.body, task.checked, held)
+
+
+def _removed(task: Task, now: Now) -> Iterator[Event]:
+    """Its item is gone. Who works on it goes on until the next hook (`settle.tasks`): it may only be on its way to another list."""
+    if task.listed:
+        yield TaskEdited(now=now, task=task.id, item=replace(task, listed=False), reason="its item was removed")
+    if task.state not in (TaskState.DONE, TaskState.ASSIGNED):
+        yield TaskCancelled(now=now, task=task.id, reason=f"its item was removed from {task.list}")
 
 
 def _task(world: World, key: ItemKey, item: ListItem, order: int) -> Task:

@@ -23,14 +23,16 @@ from orchestrad.core.events import (
     RunBegan,
     RunEndOrdered,
     TaskBlocked,
+    TaskCancelled,
     TaskOpened,
     TaskSubmitted,
+    TaskTold,
     TurnBroken,
     TurnEnded,
     TurnInterrupted,
     WordGiven,
 )
-from orchestrad.core.ids import ConversationId, Now
+from orchestrad.core.ids import ConversationId, Now, worker_number
 from orchestrad.core.observations import (
     Acknowledged,
     Failed,
@@ -46,6 +48,7 @@ from orchestrad.core.observations import (
 from orchestrad.core.observations import TurnFailed as TurnFailedHook
 from orchestrad.core.proof import missing
 from orchestrad.core.states import AgentState, TaskState
+from orchestrad.core.texts import of_edit, said_by
 from orchestrad.core.world import (
     SECOND,
     Agent,
@@ -146,9 +149,12 @@ def stopped(world: World, o: Stopped, now: Now) -> Iterator[Event]:
 
 
 def _ended_without_task(world: World, agent: Agent, o: Stopped, now: Now) -> Iterator[Event]:
+    delivery = agent.delivery
+    if delivery is None and agent.task is None and worker_number(agent.name) is not None:
+        yield from _ended_with_leftovers(agent, o, now)
+        return
     ready = _leads_to(agent, AgentState.READY)
     yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready)
-    delivery = agent.delivery
     if delivery is None or delivery.delivered_at is None or agent.task is not None:
         return
     problem = ""
@@ -192,6 +198,19 @@ def _judged(world: World, agent: Agent, task: Task, o: Stopped, now: Now) -> Ite
         return
     word = agent.word
     ready = _leads_to(agent, AgentState.READY)
+    if not task.listed:
+        yield from _ended_with_leftovers(agent, o, now)
+        yield TaskCancelled(now=now, task=task.id, reason=f"its item was removed from {task.list}")
+        return
+    heard = _heard(agent, task.attempt.told)
+    if heard != task.attempt.told:
+        yield TaskTold(now=now, task=task.id, told=heard, reason=f"{agent.name} went on after it was told of the edit")
+    if heard and heard != said_by(task):  # what it said and did was about another text
+        yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready)
+        if ready is AgentState.READY:
+            reason = "its task was edited meanwhile: told"
+            yield PostAnswered(now=now, agent=o.agent, n=o.n, answer=Say(of_edit(task)), reason=reason)
+        return
     gap = missing(task.attempt, o.workspace, no_change=bool(word and word.no_change))
     if word and word.verb != "done":
         asked = "asks" if word.verb == "ask" else "is blocked"
@@ -229,6 +248,22 @@ def _judged(world: World, agent: Agent, task: Task, o: Stopped, now: Now) -> Ite
     if o.workspace.changes or o.workspace.operation or o.workspace.branch is None:
         # The entrypoint saves what is there and puts the workspace in order; no task begins on somebody's leftovers.
         yield RunEndOrdered(now=now, agent=o.agent, epoch=o.epoch, reason="its workspace is put in order")
+
+
+def _heard(agent: Agent, told: str) -> str:
+    """What the task said when its worker heard of it last: a Stop after an answer shows that the answer arrived."""
+    post = agent.post
+    if post is not None and post.epoch == agent.epoch and isinstance(post.answer, Say) and post.answer.text.name == "edited":
+        return post.answer.text.fields["told"]
+    return told
+
+
+def _ended_with_leftovers(agent: Agent, o: Stopped, now: Now) -> Iterator[Event]:
+    """The turn of a worker whose task was taken from it ended; no task begins on what it left uncommitted."""
+    ready = _leads_to(agent, AgentState.READY)
+    yield TurnEnded(now=now, agent=o.agent, reason="its turn ended", epoch=o.epoch, n=o.n, state=ready)
+    if ready is AgentState.READY and (o.workspace.changes or o.workspace.operation):
+        yield RunEndOrdered(now=now, agent=o.agent, epoch=o.epoch, reason="its task is gone; what it left is saved")
 
 
 def attempt_failed(world: World, task: Task, why: str, now: Now) -> Event:
@@ -421,7 +456,7 @@ def prompt_typed(world: World, action: TypePrompt, result: object, now: Now) -> 
     """A typed prompt is a hope; the hook that follows is the fact. Either way the screen has to be looked at anew."""
     yield _forget_screen(world, action.agent, now)
     if not isinstance(result, Failed):
-        yield DeliverySent(now=now, agent=action.agent, nonce=action.nonce, route=Route.TYPED)
+        yield DeliverySent(now=now, agent=action.agent, nonce=action.nonce, route=Route.TYPED, told=action.told)
 
 
 @on_outcome(ClearComposer)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from orchestrad.core.actions import Action, ClearComposer, LookAtScreen, TypePrompt
 from orchestrad.core.agenda import Agenda
 from orchestrad.core.states import AgentState, FleetState
-from orchestrad.core.texts import of_delivery
+from orchestrad.core.texts import of_delivery, said_by
 from orchestrad.core.world import SECOND, Agent, Delivery, ScreenSeen, World
 
 ACKNOWLEDGED_WITHIN = 5 * SECOND  # after that, what was sent is sent again by typing
@@ -43,8 +43,14 @@ def _typed(world: World, agenda: Agenda, agent: Agent, delivery: Delivery, seen:
     if seen is None or seen.asked_at < since or agenda.now.elapsed > seen.asked_at + FRESH:
         yield LookAtScreen(agent.name, reason="something is to be typed")
     elif seen.status == "idle" and seen.composer == "empty" and (seen.key_age is None or seen.key_age >= NO_KEY_FOR):
+        task = world.tasks.get(delivery.task) if delivery.task else None
         yield TypePrompt(
-            agent.name, agent.epoch, delivery.nonce, of_delivery(world, agent, delivery), reason=f"{delivery.kind.value} is due"
+            agent.name,
+            agent.epoch,
+            delivery.nonce,
+            of_delivery(world, agent, delivery),
+            reason=f"{delivery.kind.value} is due",
+            told=said_by(task) if task else "",
         )
     elif seen.status == "idle" and seen.composer == "typed" and seen.text.startswith("orchestrad "):
         yield ClearComposer(agent.name, reason="a prompt of ours stands there")

@@ -3,20 +3,25 @@
 from collections.abc import Iterator
 
 from orchestrad.core.agenda import Agenda
-from orchestrad.core.events import Event, TaskAssigned, TaskOpened
+from orchestrad.core.events import Event, TaskAssigned, TaskCancelled, TaskOpened
 from orchestrad.core.ids import Oid, TaskId, derive, worker_number
 from orchestrad.core.readiness import candidates
-from orchestrad.core.states import AgentState, FleetState, TaskState
+from orchestrad.core.states import IN_TURN, AgentState, FleetState, TaskState
 from orchestrad.core.tasklist import SHARED_LIST
 from orchestrad.core.world import Agent, Attempt, Task, World
 
+_WITHDRAWN = frozenset({TaskState.OPEN, TaskState.ASSIGNED, TaskState.SUBMITTED, TaskState.BLOCKED})
+
 
 def settle(world: World, agenda: Agenda) -> Iterator[Event]:
-    """Assigns the first task that may begin to each worker that is ready and has none."""
+    """Cancels what no list has any more; assigns the first task that may begin to each worker that is ready and has none."""
+    gone = [t.id for t in world.tasks.values() if not t.listed and t.state in _WITHDRAWN and not _in_turn(world, t)]
+    for name in gone:
+        yield TaskCancelled(now=agenda.now, task=name, reason=f"its item was removed from {world.tasks[name].list}")
     if world.fleet.state is not FleetState.RUNNING or world.hub.tip is None or world.hub.read is None:
         return
     for agent in world.agents.values():
-        if agent.task is not None and agent.run is None and not agent.wanted:
+        if agent.task is not None and agent.task not in gone and agent.run is None and not agent.wanted:
             task = world.tasks[agent.task]
             yield TaskOpened(
                 now=agenda.now,
@@ -26,7 +31,7 @@ def settle(world: World, agenda: Agenda) -> Iterator[Event]:
                 generation=task.generation,
                 reason=f"{agent.name} has left the fleet",
             )
-    taken: set[str] = set()
+    taken: set[str] = set(gone)
     for agent in sorted(world.agents.values(), key=lambda agent: worker_number(agent.name) or 0):
         number = worker_number(agent.name)
         if number is None or not agent.wanted or agent.task is not None or agent.state is not AgentState.READY:
@@ -37,6 +42,12 @@ def settle(world: World, agenda: Agenda) -> Iterator[Event]:
             taken.add(task.id)
             yield _assigned(world, agenda, agent, task, world.hub.tip)
             break
+
+
+def _in_turn(world: World, task: Task) -> bool:
+    """Whether its worker is at work on it: cutting that off gains nothing, and its item may come back meanwhile."""
+    holder = world.agents.get(task.attempt.agent) if task.state is TaskState.ASSIGNED and task.attempt else None
+    return holder is not None and holder.task == task.id and holder.state in IN_TURN
 
 
 def _assigned(world: World, agenda: Agenda, agent: Agent, task: Task, tip: Oid) -> Event:

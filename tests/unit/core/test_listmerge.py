@@ -174,7 +174,8 @@ def test_no_added_item_is_lost_and_none_is_doubled(lists: tuple[str, str, str]) 
         for text in ours | theirs:
             assert found[text] >= max(ours[text] - base[text], theirs[text] - base[text], 0)
     for text in base:
-        if ours[text] and theirs[text]:
+        # Of two equal ones a side may drop the first and edit the second, the other the other way round: then both stay.
+        if ours[text] and theirs[text] and (base[text] == 1 or ours[text] == base[text] == theirs[text]):
             assert found[text] <= max(ours[text], 0) + max(theirs[text], 0) - min(base[text], ours[text], theirs[text])
 
 

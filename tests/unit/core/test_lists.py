@@ -6,6 +6,7 @@ from orchestrad.core.ids import Oid
 from orchestrad.core.observations import Outcome
 from orchestrad.core.states import AgentState, TaskState
 from orchestrad.core.world import World
+from tests.support.news import a_stop
 from tests.support.worlds import LATER, TIP, a_hub, a_world, after, at_work, oid, task, the, worker
 
 LIST = "WORKER_1_TASK_LIST.md"
@@ -43,10 +44,12 @@ def test_an_edited_item_with_an_id_stays_the_same_task_in_the_same_hands() -> No
     assert (the(world, "t1").text, the(world, "worker-1").task) == ("T1, but better", "t1")
 
 
-def test_a_removed_item_is_cancelled_and_its_worker_is_free() -> None:
+def test_a_removed_item_is_cancelled_when_its_worker_stops_and_the_worker_is_free() -> None:
     world = a_world(at_work("worker-1", "t1"), task("t1", TaskState.ASSIGNED, by="worker-1"))
     world = read(world, "nothing\n")
-    assert (the(world, "t1").state, the(world, "t1").listed) == (TaskState.CANCELLED, False)
+    assert (the(world, "t1").state, the(world, "t1").listed) == (TaskState.ASSIGNED, False)
+    world = after(world, a_stop(world, "worker-1", 5))
+    assert the(world, "t1").state is TaskState.CANCELLED
     assert (the(world, "worker-1").task, the(world, "worker-1").delivery) == (None, None)
 
 
