@@ -308,6 +308,7 @@ class Move:
     task: TaskId | None = None
     oid: Oid | None = None
     failures: int = 0  # how often its commit could not be made
+    ordered_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +316,7 @@ class HubRow:
     """The shared branch and upstream: one row."""
 
     tip: Oid | None = None
+    moved_at: int = 0  # when the daemon moved it last
     read: Oid | None = None  # the tip whose lists were read last
     direction: Oid | None = None
     direction_told: bool = False  # the Manager was asked to read it

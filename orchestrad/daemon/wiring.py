@@ -36,7 +36,6 @@ from orchestrad.core.states import IN_TURN
 from orchestrad.core.world import Credential, Settings
 from orchestrad.credentials.files import FileCredentials
 from orchestrad.daemon import chronicle, observe, registry
-from orchestrad.daemon.courtesy import Courtesy
 from orchestrad.daemon.executor import Executor, Ports
 from orchestrad.daemon.lives import Lives
 from orchestrad.daemon.logs import Redactor
@@ -151,8 +150,7 @@ async def wire(
         settings, credentials = await _read(config, pool, redactor, notes, until_done=until_done)
         world = world_of(await store.load(), identity=identity, name=config.name, settings=settings)
         redactor.know(tokens_of(world, identity.secret))
-        courtesy = Courtesy(executor.execute, world=lambda: reactor.world, clock=clock)
-        reactor = Reactor(world, clock=clock, store=store, execute=courtesy.execute)
+        reactor = Reactor(world, clock=clock, store=store, execute=executor.execute)
         reactor_box.append(reactor)
         reactor.listeners.append(chronicle.tell)
 

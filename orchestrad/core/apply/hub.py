@@ -53,7 +53,7 @@ def _offered(world: World, e: Offer) -> Changed:
 def _ordered(world: World, e: MoveOrdered) -> Changed:
     if world.hub.move is not None:
         raise Contradiction("two moves of the shared branch at once")
-    return [replace(world.hub, move=e.move)]
+    return [replace(world.hub, move=replace(e.move, ordered_at=e.now.elapsed))]
 
 
 @folds(CommitMade)
@@ -70,7 +70,7 @@ def _not_made(world: World, e: CommitNotMade) -> Changed:
 def _moved(world: World, e: BranchMoved) -> Changed:
     move = _move_of(world.hub)
     hub = _without_source(world.hub, move)
-    hub = replace(hub, tip=e.tip, upstream_has=e.tip if e.tip == hub.upstream else hub.upstream_has)
+    hub = replace(hub, tip=e.tip, moved_at=e.now.elapsed, upstream_has=e.tip if e.tip == hub.upstream else hub.upstream_has)
     # What the Manager brought may have settled a conflict without merging that very branch: tried once more. What upstream
     # brought only where no Manager is told of each conflict anew: others may push there all day.
     if move.kind is not (MoveKind.MANAGER if world.settings.manager else MoveKind.UPSTREAM):

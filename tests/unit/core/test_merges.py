@@ -7,11 +7,11 @@ import pytest
 
 from orchestrad.core.actions import Action, BranchFound, FetchUpstream, MakeCommit, MoveBranch, PushUpstream, ReadBranch
 from orchestrad.core.decide import decide
-from orchestrad.core.ids import Oid
+from orchestrad.core.ids import Micros, Now, Oid
 from orchestrad.core.observations import Conflicting, DaemonStarted, Failed, Made, NothingNew, Offered, Outcome
-from orchestrad.core.states import TaskState
-from orchestrad.core.world import MoveKind, Task, World
-from tests.support.worlds import LATER, TIP, a_hub, a_world, after, at, oid, planned, task, the, worker
+from orchestrad.core.states import AgentState, TaskState
+from orchestrad.core.world import MoveKind, Route, Task, World
+from tests.support.worlds import LATER, TIP, a_hub, a_world, after, at, delivery, oid, planned, task, the, worker
 
 SUBMITTED, DONE = TaskState.SUBMITTED, TaskState.DONE
 LIST = "WORKER_1_TASK_LIST.md"
@@ -255,3 +255,25 @@ def test_a_merge_that_git_cannot_make_gives_way_after_some_tries_to_what_is_behi
     world = came(world, ReadBranch, found(text="- [ ] T1 {#t1}\n- [ ] T2 {#t2}\n"))
     assert world.hub.move is not None
     assert world.hub.move.task == "t2"
+
+
+def handed_over_while_merging(**times: Any) -> World:
+    """worker-1's work waits for its merge since 14:02, while worker-2 is being handed its next task."""
+    given = delivery(**{"route": Route.ANSWER, "sent_at": LATER.elapsed, "delivered_at": None, "started_at": None, **times})
+    return after(a_world(submitted(), worker("worker-2", AgentState.READY, delivery=given)))
+
+
+def begins_after(world: World) -> int:
+    """How many milliseconds after 14:02 the merge is begun when nothing else happens."""
+    for milliseconds in range(0, 2000, 50):
+        if planned(world, MakeCommit, now=Now(LATER.wall, Micros(LATER.elapsed + milliseconds * 1000))):
+            return milliseconds
+    raise AssertionError("it is never begun")
+
+
+def test_a_merge_gives_way_to_an_agent_that_is_being_handed_its_next_task_but_not_long() -> None:
+    assert begins_after(handed_over_while_merging()) == 500
+    assert begins_after(handed_over_while_merging(delivered_at=LATER.elapsed)) == 100
+    assert begins_after(handed_over_while_merging(delivered_at=LATER.elapsed, started_at=LATER.elapsed)) == 0
+    assert begins_after(handed_over_while_merging(route=Route.TYPED)) == 0
+    assert begins_after(after(a_world(submitted()))) == 0
