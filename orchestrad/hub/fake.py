@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrad.core.identity import ItemKey, tick_by_identity
+from orchestrad.core.identity import ItemKey, find_moved
 from orchestrad.core.ids import Oid, derive
 from orchestrad.core.listmerge import merge_lists
-from orchestrad.core.tasklist import is_list_name
+from orchestrad.core.tasklist import is_list_name, tick
 from orchestrad.errors import Gone, Refused
 from orchestrad.hub.names import is_oid, is_ref_name
 from orchestrad.hub.port import (
@@ -126,7 +126,7 @@ class FakeHub:
         await self.before("merge")
         onto = self._known(order.onto).files
         if order.source is None or order.source in self._history(order.onto):
-            files, unticked = _ticked(onto, order.ticks)
+            files, unticked = _ticked(onto, onto, order.ticks)
             if files == onto:
                 return NothingToMerge()
             return Merged(self.commit(files, [order.onto], message=order.message, at=order.at), unticked=unticked)
@@ -135,7 +135,7 @@ class FakeHub:
         merged = _merged(base, onto, source, lists_from_source=order.lists_from_source)
         if isinstance(merged, Conflict):
             return merged
-        files, unticked = _ticked(merged, order.ticks)
+        files, unticked = _ticked(merged, onto, order.ticks)
         if order.fast_forward and files == source and order.onto in self._history(order.source):
             return Merged(order.source, unticked=unticked)
         dropped = () if order.lists_from_source else _dropped(base, onto, source)
@@ -238,17 +238,14 @@ def _dropped(base: Files, onto: Files, source: Files) -> tuple[str, ...]:
     return tuple(name for name in names if source.get(name) not in (base.get(name), onto.get(name)))
 
 
-def _ticked(files: Files, ticks: Sequence[Tick]) -> tuple[Files, tuple[ItemKey, ...]]:
+def _ticked(files: Files, known: Files, ticks: Sequence[Tick]) -> tuple[Files, tuple[ItemKey, ...]]:
     result = dict(files)
     unticked: list[ItemKey] = []
+    was, there = ({name: data for name, data in side.items() if is_list_name(name)} for side in (known, files))
     for wanted in ticks:
-        home = wanted.item.list_name
-        names = sorted(name for name in result if is_list_name(name) and (name == home or wanted.item.id is not None))
-        for name in sorted(names, key=lambda name: name != home):
-            after = tick_by_identity(result[name], wanted.item, wanted.checked)
-            if after is not None:
-                result[name] = after
-                break
+        if found := find_moved(wanted.item, was, there):
+            name, item = found
+            result[name] = tick(result[name], item, wanted.checked)
         else:
             unticked.append(wanted.item)
     return result, tuple(unticked)

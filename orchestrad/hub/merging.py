@@ -8,10 +8,10 @@ ever names. What is equal on both sides can't conflict, and a list that a worker
 from collections.abc import Sequence
 from typing import Final
 
-from orchestrad.core.identity import ItemKey, find_item
+from orchestrad.core.identity import ItemKey, find_moved
 from orchestrad.core.ids import Oid
 from orchestrad.core.listmerge import merge_lists
-from orchestrad.core.tasklist import is_list_name, parse_list, tick
+from orchestrad.core.tasklist import is_list_name, tick
 from orchestrad.errors import Gone
 from orchestrad.hub.names import is_oid, shown
 from orchestrad.hub.objects import REGULAR, Draft, Entry, Reader, Tree, reading
@@ -49,7 +49,7 @@ async def merge(git: Git, order: MergeOrder) -> MergeResult:
             if isinstance(found, Conflict):
                 return found
             tree = await objects.tree(found)
-        tree, unticked = await _ticked(objects, draft, tree, order.ticks)
+        tree, unticked = await _ticked(objects, draft, tree, onto, order.ticks)
         if order.fast_forward and order.onto in bases and tree == source:
             return Merged(order.source, unticked=unticked)
         oid = draft.commit(draft.tree(tree), [order.onto, order.source], order.message, order.at)
@@ -69,7 +69,7 @@ async def merge_bases(git: Git, one: Oid, other: Oid) -> tuple[Oid, ...]:
 
 async def _only_ticks(git: Git, objects: Reader, order: MergeOrder, onto: Tree) -> MergeResult:
     draft = Draft()
-    tree, unticked = await _ticked(objects, draft, onto, order.ticks)
+    tree, unticked = await _ticked(objects, draft, onto, onto, order.ticks)
     if tree == onto:
         return NothingToMerge()
     oid = draft.commit(draft.tree(tree), [order.onto], order.message, order.at)
@@ -145,28 +145,28 @@ def _paths_of_messages(messages: bytes) -> list[bytes]:
     return found
 
 
-async def _ticked(objects: Reader, draft: Draft, tree: Tree, ticks: Sequence[Tick]) -> tuple[Tree, tuple[ItemKey, ...]]:
-    """The tree with the boxes set, and the items that are in none of its lists."""
-    texts: dict[bytes, bytes] = {}
-    changed: set[bytes] = set()
+async def _ticked(
+    objects: Reader, draft: Draft, tree: Tree, known: Tree, ticks: Sequence[Tick]
+) -> tuple[Tree, tuple[ItemKey, ...]]:
+    """The tree with the boxes set, and the items that are in none of its lists; the keys are from the lists of `known`."""
+    if not ticks:
+        return tree, ()
+    was, texts = await _texts(objects, known), await _texts(objects, tree)
+    before = dict(texts)  # a tick moves nothing, so what was found in these holds in `texts`
     unticked: list[ItemKey] = []
-    lists = [name for name in tree if tree[name].mode in REGULAR and _is_guarded(name) and name != DIRECTION.encode()]
     for wanted in ticks:
-        home = wanted.item.list_name.encode("utf-8", "replace")
-        # An id is the fleet's, so its item may have gone to another list; a text alone says nothing there.
-        for name in sorted(lists, key=lambda name: (name != home, name)):
-            if name != home and wanted.item.id is None:
-                continue
-            if name not in texts:
-                texts[name] = await objects.blob(tree[name])
-            if item := find_item(parse_list(texts[name], name.decode()).items, wanted.item):
-                after = tick(texts[name], item, wanted.checked)
-                if after != texts[name]:
-                    texts[name] = after
-                    changed.add(name)
-                break
+        if found := find_moved(wanted.item, was, before):
+            name, item = found
+            texts[name] = tick(texts[name], item, wanted.checked)
         else:
             unticked.append(wanted.item)
+    changed = [name for name in texts if texts[name] != before[name]]
     if not changed:
         return tree, tuple(unticked)
-    return {**tree, **{name: Entry(tree[name].mode, draft.blob(texts[name])) for name in changed}}, tuple(unticked)
+    entries = {name.encode(): Entry(tree[name.encode()].mode, draft.blob(texts[name])) for name in changed}
+    return {**tree, **entries}, tuple(unticked)
+
+
+async def _texts(objects: Reader, tree: Tree) -> dict[str, bytes]:
+    names = [name for name in tree if tree[name].mode in REGULAR and _is_guarded(name) and name != DIRECTION.encode()]
+    return {name.decode(): await objects.blob(tree[name]) for name in names}

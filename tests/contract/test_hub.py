@@ -199,6 +199,18 @@ class TestMerge:
         assert bench.files(result.oid) == {"WORKER_2_TASK_LIST.md": b"- [x] Other words {#parser}\n"}
         assert result.unticked == (SECOND_PAGE,)
 
+    async def test_an_item_that_the_same_commit_rewords_or_moves_is_ticked_where_it_stands_then(
+        self, bench: HubBench, tip: Oid
+    ) -> None:
+        edited = TASKS.replace(b"- [ ] Build", b"- [ ] Write the page\r\n- [ ] Build")  # an equal text came in before it
+        theirs = bench.commit({**FIRST, LIST: edited, "TASK_LIST.md": b"- [ ] Sweep the floor\n"}, tip)
+        sweep = ItemKey("TASK_LIST.md", None, "Sweep", 1)
+        result = await merged(bench, order(tip, theirs, Tick(SECOND_PAGE), Tick(sweep), lists=True))
+        after = bench.files(result.oid)
+        assert after["TASK_LIST.md"] == b"- [x] Sweep the floor\n"
+        assert after[LIST] == edited[:-19] + edited[-19:].replace(b"[ ]", b"[x]")
+        assert result.unticked == ()
+
     async def test_a_box_can_be_emptied(self, bench: HubBench, tip: Oid) -> None:
         full = bench.commit({"TASK_LIST.md": b"- [X] Sweep\n"}, tip)
         result = await merged(bench, order(full, None, Tick(ItemKey("TASK_LIST.md", None, "Sweep", 1), checked=False)))
