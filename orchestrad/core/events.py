@@ -140,9 +140,10 @@ class RunBegan(AgentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEndOrdered(AgentEvent):
-    """The run is to end."""
+    """The run is to end; with `afresh` the next one begins another conversation."""
 
     epoch: Epoch
+    afresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

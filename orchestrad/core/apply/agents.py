@@ -108,7 +108,8 @@ def _began(world: World, e: RunBegan) -> Changed:
 @folds(RunEndOrdered)
 def _end_ordered(world: World, e: RunEndOrdered) -> Changed:
     agent = agent_of(world, e)
-    return [move_agent(agent, AgentState.STOPPING, e, run=replace(_run_of(agent, e.epoch), told_to_end=True))]
+    run = replace(_run_of(agent, e.epoch), told_to_end=True)
+    return [move_agent(agent, AgentState.STOPPING, e, run=run, spoken=agent.spoken and not e.afresh)]
 
 
 @folds(PersonLeft)

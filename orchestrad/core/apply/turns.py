@@ -42,7 +42,7 @@ def _turn_ended(world: World, e: TurnEnded) -> Changed:
             post=Post(e.epoch, e.n),
             turn=agent.turn if e.state is AgentState.WAITING else None,
             turn_at=e.now.elapsed,
-            word=agent.word if e.state is AgentState.WAITING else None,
+            word=agent.word if e.state in (AgentState.WAITING, AgentState.ATTENDED) else None,
             silent_stops=e.silent_stops,
             api_failures=0,
         )

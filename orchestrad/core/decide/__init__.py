@@ -58,6 +58,19 @@ def _trouble(world: World, action: Action, result: object, now: Now) -> Events:
         yield Glimpsed(now=now, changes={"troubles": troubles})
 
 
-from orchestrad.core.decide import fleet, lists, merges, runs, turns  # noqa: E402  # they register their rules
+from orchestrad.core.decide import connections, conversations, deliveries, fleet, lists, merges, runs, turns  # noqa: E402  # they register their rules
 
-__all__ = ["Events", "decide", "fleet", "lists", "merges", "on", "on_outcome", "runs", "turns"]
+__all__ = [
+    "Events",
+    "connections",
+    "conversations",
+    "decide",
+    "deliveries",
+    "fleet",
+    "lists",
+    "merges",
+    "on",
+    "on_outcome",
+    "runs",
+    "turns",
+]

@@ -294,3 +294,12 @@ def test_a_word_of_an_agent_without_a_task_is_not_recorded() -> None:
     world = a_world(worker("worker-1", AgentState.WORKING))
     world = after(world, a_word(world, "worker-1", 40))
     assert [reply.ok for reply in planned(world, Reply)] == [False]
+
+
+def test_a_worker_that_says_blocked_and_commits_nothing_after_all_reminders_is_blocked_and_its_leftovers_are_saved() -> None:
+    world = a_world(at_work("worker-1", "t1"), T1, max_reminders=1)
+    for n in (4, 6):
+        world = after(world, a_word(world, "worker-1", n, verb="blocked", text="no network"))
+        world = after(world, a_stop(world, "worker-1", n + 1, changes=2))
+    assert (the(world, "t1").state, the(world, "t1").reason) == (BLOCKED, "worker-1 is blocked: no network")
+    assert the(world, "worker-1").state is AgentState.STOPPING

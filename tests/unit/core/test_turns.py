@@ -150,6 +150,24 @@ def test_after_an_api_failure_it_goes_on_by_itself_after_growing_waits() -> None
     assert the(world, "worker-1").start_at == at("14:02:17").elapsed  # our own prompt arrived, which says nothing of the API
 
 
+def test_a_request_that_is_refused_for_ever_fails_the_attempt_and_begins_another_conversation() -> None:
+    world = a_world(at_work("worker-1", "t1"), task("t1", TaskState.ASSIGNED, by="worker-1"), max_retries=0)
+    for n in (5, 6):
+        world = after(world, an_api_failure(world, "worker-1", n, "invalid_request"))
+        assert the(world, "t1").state is TaskState.ASSIGNED
+    world = after(world, an_api_failure(world, "worker-1", 7, "invalid_request"))
+    assert the(world, "t1").state is TaskState.BLOCKED
+    assert (the(world, "worker-1").state, the(world, "worker-1").spoken) == (AgentState.STOPPING, False)
+
+
+def test_a_word_that_was_said_in_a_persons_turn_counts_when_the_agent_is_given_back() -> None:
+    held = replace(at_work("worker-1", "t1", turn=Beginner.PERSON), state=AgentState.ATTENDED)
+    world = a_world(held, task("t1", TaskState.ASSIGNED, by="worker-1"))
+    world = after(world, a_word(world, "worker-1", 4), a_stop(world, "worker-1", 5))
+    assert the(world, "worker-1").state is AgentState.ATTENDED
+    assert the(world, "worker-1").word is not None
+
+
 def test_a_limit_is_shown_and_its_end_read_then_it_goes_on() -> None:
     world = a_world(at_work("worker-1", "t1"), T1)
     world = after(world, an_api_failure(world, "worker-1", 9, "rate_limit"))
