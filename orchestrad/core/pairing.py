@@ -13,8 +13,8 @@ from typing import Final
 from orchestrad.core.likeness import likeness, longest_rising, plain
 
 # Measured on rewordings and replacements of titles as people write them: tests/unit/core/test_identity_alignment.py.
-ALIKE_ALONE: Final = 0.25  # one item gone and one new between the same two neighbours
-ALIKE_IN_PLACE: Final = 0.4  # several gone and several new there
+ALIKE_ALONE: Final = 0.35  # one item gone and one new between the same two neighbours
+ALIKE_IN_PLACE: Final = 0.45  # several gone and several new there
 ALIKE_ELSEWHERE: Final = 0.65  # moved and reworded at once
 HELD_WINS: Final = 0.15  # so much less alike may an item be to a task that a worker has, and it is still that one
 SAME_BODY: Final = 0.5  # a body that stayed speaks for half
@@ -84,6 +84,7 @@ class _Pairing:
         self._old, self._new = old, new
         self.free_old, self.free_new = list(range(len(old))), list(range(len(new)))
         self.pairs: dict[int, int] = {}
+        self._taken: set[int] = set()
         self._old_place: dict[int, int] = {}
         self._new_place: dict[int, int] = {}
 
@@ -102,12 +103,13 @@ class _Pairing:
 
     def _pair_group(self, olds: list[int], news: list[int]) -> None:
         if len(olds) == len(news):
-            self._pair((o, n) for o, n in zip(olds, news, strict=True) if self._agree(o, n))
+            self._pair((o, n) for o, n in zip(olds, news, strict=True) if len(olds) == 1 or self._agree(o, n))
         for mine, theirs in ((True, True), (False, False), (True, False), (False, True)):  # whether it has an id
             for by_box in (True, False):
-                taken = set(self.pairs.values())
+                if all(o in self.pairs for o in olds):
+                    return
                 left = [o for o in olds if o not in self.pairs and (self._old[o].id is not None) is mine]
-                others = [n for n in news if n not in taken and (self._new[n].id is not None) is theirs]
+                others = [n for n in news if n not in self._taken and (self._new[n].id is not None) is theirs]
                 for box in ((True,), (False,)) if by_box else ((True, False),):
                     some = [o for o in left if self._old[o].checked in box]
                     such = [n for n in others if self._new[n].checked in box]
@@ -137,11 +139,11 @@ class _Pairing:
         for o, n in pairs:
             if _may_be_same(self._old[o], self._new[n]):
                 self.pairs[o] = n
+                self._taken.add(n)
 
     def _settle_free(self) -> None:
-        taken = set(self.pairs.values())
         self.free_old = [o for o in self.free_old if o not in self.pairs]
-        self.free_new = [n for n in self.free_new if n not in taken]
+        self.free_new = [n for n in self.free_new if n not in self._taken]
 
     # ---- place and likeness
 
@@ -186,8 +188,11 @@ class _Pairing:
             return
         # In a list of items that all read alike, likeness to one that is gone says nothing: a new one is like all of them.
         others = [self._old[o].text for o in self.pairs]
-        news = [n for n in self.free_new if any(self._alike(o, n) >= ALIKE_ELSEWHERE for o in olds)]
-        if len(news) * len(others) > 5 * COMPARED:
+        # A text that stayed itself was judged before: there were too many of it to know.
+        said = {plain(self._old[o].text) for o in olds}
+        news = [n for n in self.free_new if plain(self._new[n].text) not in said]
+        news = [n for n in news if any(self._alike(o, n) >= ALIKE_ELSEWHERE for o in olds)]
+        if len(news) * len(others) > 2 * COMPARED:
             return
         usual = {n: max((likeness(text, self._new[n].text) for text in others), default=0.0) for n in news}
         self._pair_likest(olds, news, ALIKE_ELSEWHERE, usual)
@@ -202,14 +207,11 @@ class _Pairing:
             for there in near if crowded and not self._old[o].held else range(len(news)):
                 n = news[there]
                 alike = self._alike(o, n)
-                # Elsewhere, a text that stayed itself was judged before.
-                if alike >= enough and (usual is None or usual[n] < alike < 1):
+                if alike >= enough and (usual is None or usual[n] < alike):
                     found.append((-alike - HELD_WINS * self._old[o].held, abs(there - height), o, n))
-        taken: set[int] = set()
         for _, _, o, n in sorted(found):
-            if o not in self.pairs and n not in taken:
-                self.pairs[o] = n
-                taken.add(n)
+            if o not in self.pairs and n not in self._taken:
+                self._pair([(o, n)])
 
     def _alike(self, o: int, n: int) -> float:
         old, new = self._old[o], self._new[n]

@@ -90,7 +90,8 @@ def _compared(world: World, lists: Mapping[str, TaskList], now: Now) -> Iterator
 
 def _key(task: Task) -> ItemKey:
     held = task.state in (TaskState.ASSIGNED, TaskState.SUBMITTED)
-    return ItemKey(task.list, task.given_id, task.text, task.occurrence, task.body, task.checked, held)
+    place = task.list if task.listed else ""  # an item that is gone has no place that a new one could have taken
+    return ItemKey(place, task.given_id, task.text, task.occurrence, task.body, task.checked, held)
 
 
 def _removed(task: Task, now: Now) -> Iterator[Event]:
