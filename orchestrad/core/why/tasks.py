@@ -10,6 +10,7 @@ from orchestrad.core.ids import AgentName, Now, worker
 from orchestrad.core.readiness import waits_for
 from orchestrad.core.states import AgentState, TaskState
 from orchestrad.core.tasklist import SHARED_LIST, worker_of
+from orchestrad.core.texts import said_by
 from orchestrad.core.why.agents import SPOKEN
 from orchestrad.core.why.words import counted, listed, plain, sentence, title, why_the_fleet_rests
 from orchestrad.core.world import Agent, Attempt, Task, World
@@ -89,7 +90,11 @@ def _assigned(world: World, task: Task, now: Now, zone: tzinfo) -> str:
     agent = world.agents.get(attempt.agent)
     number = f" (attempt {attempt.number})" if attempt.number > 1 else ""
     has = f"{attempt.agent} has it{number} on branch {attempt.branch}{_progress(attempt, now)}"
-    return f"{has}{_not_at_work(agent) if agent else ''}; it is submitted when its worker says done and git proves it"
+    if not task.listed:
+        removed = f"its item was removed from {task.list}, so it is cancelled when its worker's turn ends"
+        return f"{has}; {removed}, unless the item comes back"
+    edited = "its item was edited, which its worker is told when its turn ends; " if attempt.told not in ("", said_by(task)) else ""
+    return f"{has}{_not_at_work(agent) if agent else ''}; {edited}it is submitted when its worker says done and git proves it"
 
 
 def _progress(attempt: Attempt, now: Now) -> str:

@@ -1,11 +1,14 @@
 """What a worker hears of when the item that it works on is edited, removed, moved or ticked."""
 
+from datetime import UTC
+
 import pytest
 
 from orchestrad.core.actions import AnswerHook, BranchFound, ReadBranch, TypePrompt
 from orchestrad.core.ids import Oid
 from orchestrad.core.observations import EndAsked, Outcome
 from orchestrad.core.states import AgentState, TaskState
+from orchestrad.core.why.tasks import about_task
 from orchestrad.core.world import Hand, Say, World
 from tests.support.news import a_screen, a_stop, a_word, an_acknowledgement
 from tests.support.worlds import LATER, a_world, after, oid, planned, the, worker
@@ -184,3 +187,16 @@ def test_a_done_item_that_was_tidied_away_does_not_take_the_item_of_an_equal_one
     assert len(reopened) == 1
     world = read(after(world, now=LATER), f"- [ ] {MINE}\n", tip=oid("2"))
     assert [t.id for t in world.tasks.values() if t.text == MINE and t.state is TaskState.OPEN] == [reopened[0].id]
+
+
+def test_why_tells_of_an_edit_and_a_removal_that_the_worker_has_not_heard_of() -> None:
+    world = at_its_task()
+    task = the(world, mine(world))
+    assert "edited" not in about_task(world, task, LATER, UTC)
+    edited = read(world, f"- [ ] {MINE} too\n")
+    assert "its item was edited, which its worker is told when its turn ends" in about_task(
+        edited, the(edited, task.id), LATER, UTC
+    )
+    removed = read(world, "- [ ] Next thing\n")
+    said = about_task(removed, the(removed, task.id), LATER, UTC)
+    assert f"its item was removed from {LIST}, so it is cancelled when its worker's turn ends" in said
