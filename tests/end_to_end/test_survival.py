@@ -154,7 +154,7 @@ async def test_an_agent_that_ends_again_and_again_is_started_no_more(make_fleet:
         make_fleet, model, Job("one", "Do the first", 1),
         agent={"command": ["false"], "restart": {"first": 0, "factor": 1, "max": 0.1, "breaker": 3}},
     )  # fmt: skip
-    daemon = await fleet.start("--until-done")
+    daemon = await fleet.start()
 
     async def has_failed() -> bool:
         agents = (await fleet.status()).get("agents", [])
