@@ -89,6 +89,33 @@ async def test_a_next_task_is_checked_out_and_acknowledged_before_claude_hears_o
     assert daemon.posts[-2].lines["pushed"] == "yes"
 
 
+async def test_a_branch_on_the_agents_own_work_begins_without_a_look_at_the_files(side: AgentSide, daemon: DaemonStandin) -> None:
+    await on_a_task(side)
+    head = side.commit("mine.txt", "mine")
+    (side.workspace / ".git/index.lock").touch()  # a checkout would fail
+    daemon.script = lambda post: Answer(BLOCK, checkout=f"worker-1/two {head}", nonce="bbb2")
+
+    assert (await side.call("hook", "Stop", stdin=payload())).out == BLOCK
+
+    (side.workspace / ".git/index.lock").unlink()
+    assert [post.lines["result"] for post in daemon.to("acknowledge")] == ["ok"]
+    assert side.git("status", "--porcelain", "--branch") == "## worker-1/two"
+    assert side.git("rev-parse", "HEAD") == head
+    assert side.git("reflog", "-1", "--format=%gs") == "checkout: moving to worker-1/two"
+
+
+async def test_an_operation_under_way_does_not_go_along_to_the_next_branch(side: AgentSide, daemon: DaemonStandin) -> None:
+    await on_a_task(side)
+    head = side.commit("mine.txt", "mine")
+    (side.workspace / ".git/MERGE_HEAD").write_text(f"{head}\n")
+    daemon.script = lambda post: Answer(BLOCK, checkout=f"worker-1/two {head}", nonce="bbb2")
+
+    assert (await side.call("hook", "Stop", stdin=payload())).out == BLOCK
+
+    assert side.git("symbolic-ref", "--short", "HEAD") == "worker-1/two"
+    assert not (side.workspace / ".git/MERGE_HEAD").exists()
+
+
 async def test_a_branch_that_is_there_already_is_gone_back_to(side: AgentSide, daemon: DaemonStandin) -> None:
     base = await on_a_task(side)
     head = side.commit("mine.txt", "mine")
