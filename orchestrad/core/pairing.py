@@ -17,6 +17,7 @@ ALIKE_ALONE: Final = 0.35  # one item gone and one new between the same two neig
 ALIKE_IN_PLACE: Final = 0.45  # several gone and several new there
 ALIKE_ELSEWHERE: Final = 0.65  # moved and reworded at once
 HELD_WINS: Final = 0.15  # so much less alike may an item be to a task that a worker has, and it is still that one
+ID_COMES_OR_GOES: Final = 0.2  # it may; one that neither got nor lost an id is likelier
 SAME_BODY: Final = 0.5  # a body that stayed speaks for half
 COMPARED: Final = 4000  # pairs of texts in one place; beyond that, only those at about the same height are compared
 WINDOW: Final = 4
@@ -208,7 +209,9 @@ class _Pairing:
                 n = news[there]
                 alike = self._alike(o, n)
                 if alike >= enough and (usual is None or usual[n] < alike):
-                    found.append((-alike - HELD_WINS * self._old[o].held, abs(there - height), o, n))
+                    other = (self._old[o].id is None) != (self._new[n].id is None)
+                    rank = alike + HELD_WINS * self._old[o].held - ID_COMES_OR_GOES * other
+                    found.append((-rank, abs(there - height), o, n))
         for _, _, o, n in sorted(found):
             if o not in self.pairs and n not in self._taken:
                 self._pair([(o, n)])
