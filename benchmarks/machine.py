@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from docker.client import DockerClient
@@ -43,8 +44,9 @@ def bridge_address() -> str:
 def remove_containers(project: str) -> None:
     """Removes a fleet's containers and its network, by the name of its Compose project."""
     with _docker() as client:
-        for container in client.containers.list(all=True, filters={"label": f"com.docker.compose.project={project}"}):
-            container.remove(force=True, v=True)
+        containers = client.containers.list(all=True, filters={"label": f"com.docker.compose.project={project}"})
+        with ThreadPoolExecutor(max_workers=10) as threads:
+            list(threads.map(lambda container: container.remove(force=True, v=True), containers))
         for network in client.networks.list(names=[f"{project}-agents"]):
             network.remove()
 
