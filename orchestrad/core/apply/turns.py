@@ -70,12 +70,15 @@ def _answered(world: World, e: PostAnswered) -> Changed:
 
 @folds(TurnBroken)
 def _broken(world: World, e: TurnBroken) -> Changed:
+    agent = agent_of(world, e)
+    # The CLI continues by itself when a limit is over; whose turn that is shall be known then.
+    goes_on = e.state is AgentState.LIMITED and agent.turn is Beginner.PERSON
     return [
         move_agent(
-            agent_of(world, e),
+            agent,
             e.state,
             e,
-            turn=None,
+            turn=agent.turn if goes_on else None,
             other_post=e.n,
             api_failures=e.failures,
             start_at=e.again_at,

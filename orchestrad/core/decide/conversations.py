@@ -45,6 +45,7 @@ REFUSALS = frozenset({"authentication_failed", "billing_error"})
 HOPELESS = frozenset({"invalid_request"})  # unlike the API's own trouble, it does not pass (a conversation grown too long)
 HOPELESS_AFTER = 3
 FIRST_GUESS = 60 * SECOND  # API keys give no reset time: tried again after this, see facts on StopFailure
+CLEARABLE = frozenset({AgentState.READY, AgentState.WORKING, AgentState.WAITING})  # the others stay what they are after /clear
 LONGEST_LIMIT = 8 * 24 * 3600 * SECOND  # the longest is weekly; what an agent's file claims beyond that is no reset
 
 
@@ -70,9 +71,9 @@ def prompted(world: World, o: Prompted, now: Now) -> Iterator[Event]:
             if delivery.kind is DeliveryKind.TASK:
                 answer = Hand(delivery.nonce)
     elif o.by_cli:
-        goes_on = agent.state is AgentState.WAITING and agent.turn is Beginner.PERSON
-        beginner = (Beginner.PERSON if goes_on else Beginner.CLI) if idle else None
-        state = (AgentState.ATTENDED if goes_on else AgentState.WORKING) if idle else None
+        theirs = agent.state is AgentState.ATTENDED or agent.turn is Beginner.PERSON  # what goes on is a person's turn
+        beginner = (Beginner.PERSON if theirs else Beginner.CLI) if idle else None
+        state = (AgentState.ATTENDED if theirs else AgentState.WORKING) if idle else None
     elif idle:
         beginner, state = Beginner.PERSON, AgentState.ATTENDED
     yield PromptTaken(
@@ -102,7 +103,7 @@ def session_started(world: World, o: SessionStarted, now: Now) -> Iterator[Event
             agent=o.agent,
             epoch=o.epoch,
             conversation=o.conversation,
-            cleared=o.source == "clear" and agent.state is not AgentState.STOPPING,
+            cleared=o.source == "clear" and agent.state in CLEARABLE,
             n=o.n,
             reason="its conversation goes on" if o.source == "resume" else "its conversation has begun",
         )
@@ -128,7 +129,8 @@ def turn_failed(world: World, o: TurnFailedHook, now: Now) -> Iterator[Event]:
     if agent is not None and o.n > agent.other_post:
         failures = agent.api_failures + 1
         limited = o.error in LIMITS | REFUSALS
-        after = AgentState.ATTENDED if agent.turn is Beginner.PERSON else AgentState.READY
+        theirs = agent.state is AgentState.ATTENDED or agent.turn is Beginner.PERSON
+        after = AgentState.ATTENDED if theirs else AgentState.READY
         yield TurnBroken(
             now=now,
             agent=o.agent,

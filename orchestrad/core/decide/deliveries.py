@@ -79,8 +79,11 @@ def said(world: World, o: Said, now: Now) -> Iterator[Event]:
 def tool_used(world: World, o: ToolUsed, now: Now) -> Iterator[Event]:
     """The first tool call after a delivery: the agent acts on it."""
     agent = current(world, o.agent, o.epoch)
-    if agent and agent.delivery and agent.delivery.delivered_at is not None and agent.delivery.started_at is None:
-        yield DeliveryStarted(now=now, agent=agent.name, nonce=agent.delivery.nonce)
+    delivery = agent.delivery if agent else None
+    if agent is None or delivery is None or delivery.delivered_at is None or delivery.started_at is not None:
+        return
+    if delivery.conversation in (None, o.conversation):
+        yield DeliveryStarted(now=now, agent=agent.name, nonce=delivery.nonce)
 
 
 @on_outcome(TypePrompt)

@@ -78,13 +78,19 @@ def stopped(world: World, o: Stopped, now: Now) -> Iterator[Event]:
         yield answered(Allow("a person is talking to it"))
         return
 
-    if delivery and delivery.delivered_at is not None and delivery.started_at is None:
-        yield DeliveryStarted(now=now, agent=o.agent, nonce=delivery.nonce)
     task = world.tasks.get(agent.task) if agent.task else None
+    if delivery and delivery.delivered_at is not None and delivery.started_at is None and _is_about(delivery, task, o):
+        yield DeliveryStarted(now=now, agent=o.agent, nonce=delivery.nonce)
     if task is None or delivery is None or delivery.delivered_at is None:
         yield from _ended_without_task(world, agent, o, now)
         return
     yield from _judged(world, agent, task, o, now)
+
+
+def _is_about(delivery: Delivery, task: Task | None, o: Stopped) -> bool:
+    """Whether this Stop shows that the delivery was begun: it is of the same conversation and names the task's branch."""
+    attempt = task.attempt if task and delivery.task == task.id else None
+    return delivery.conversation in (None, o.conversation) and (attempt is None or o.workspace.branch == attempt.branch)
 
 
 def _ended_without_task(world: World, agent: Agent, o: Stopped, now: Now) -> Iterator[Event]:
