@@ -1,7 +1,9 @@
 """Taking up a state directory: the lock, the store, the world as it was."""
 
 import fcntl
+import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,25 @@ def make_state(directory: Path) -> None:
         raise StateUnusable(
             f"the state directory {directory} can't be used: {error.strerror}. Give another `stateDirectory` in orchestrator.json."
         ) from error
+
+
+def place_hooks(directory: Path, shipped: Path) -> Path:
+    """Where agents find their scripts: a copy in the state directory, made once for each version of them.
+
+    Engines mount it, also where the package itself lies in a container of its own; and an upgrade does not change the
+    scripts under agents that are at work.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(shipped.iterdir()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    place = directory / "hooks" / digest.hexdigest()[:12]
+    if not place.is_dir():
+        partial = place.with_name(f"{place.name}.{os.getpid()}")
+        shutil.copytree(shipped, partial)
+        for path in (partial, *partial.iterdir()):
+            path.chmod(0o755)
+        partial.rename(place)
+    return place
 
 
 @contextmanager
