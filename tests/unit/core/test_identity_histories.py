@@ -67,6 +67,7 @@ class Author:
     random: Random
     lists: dict[str, list[Item]] = field(default_factory=lambda: {name: [] for name in LISTS})
     names: int = 0
+    looks: int = 0
     moved: set[int] = field(default_factory=set)
     reworded: set[int] = field(default_factory=set)
     ticked: set[int] = field(default_factory=set)
@@ -163,7 +164,7 @@ class Author:
         lines = ["# Tasks", ""]
         for item in self.lists[name]:
             marker = style.choice(["-", "*", "+"])
-            mark = style.choice(["", "", "**", "`", "_"])
+            mark = Random(f"{item.title} {self.looks}").choice(["", "", "**", "`", "_"])  # of twins the same
             title = (" " * style.randint(1, 2)).join(item.words)
             box = style.choice(["x", "X"]) if item.checked else " "
             attributes = f" {{#{item.id}}}" if item.id else ""
@@ -177,6 +178,7 @@ class Author:
 
     def begin(self) -> None:
         """What is edited from here on is seen in one look."""
+        self.looks += 1
         for names in (self.moved, self.reworded, self.ticked, self.unticked):
             names.clear()
 
@@ -271,8 +273,17 @@ class Ledger:
                 # Reworded while a second item was given its old words: it is either.
                 either = {item.title for item in now if item.title == mine[0].title or item.family == mine[0].family}
                 assert bare(held.text) in either | {still[0].title}
-            if len(mine) > 1 and len(still) == len(mine) - 1 and not any(item.checked for item in [*mine, *still]):
-                assert assigned(world).get(name, task).id == task.id, "any of its twins may be the one that was removed"
+            near = [one for one in mine if one.id is None and (one.body, one.checked) == (task.body, False)]
+            kept = [
+                item
+                for item in author.lists[task.list]
+                if item.id is None and (item.title, item.body, item.checked) == (bare(task.text), task.body, False)
+            ]
+            rivals = [
+                other for other in assigned(before).values() if other.list == task.list and bare(other.text) == bare(task.text)
+            ]
+            if task.listed and task.given_id is None and len(near) == len(mine) > 1 and len(kept) >= len(rivals):
+                assert world.tasks[task.id].listed, "any of its twins may be the one that was removed"
 
         holders = Counter(task.id for task in assigned(world).values())
         assert max(holders.values(), default=1) == 1
