@@ -138,7 +138,7 @@ BEGINNINGS = [
     starts("SessionStart `clear`", s.SPENT, "clear", fields={"conversation": "new"}, to=S.LIMITED, then=(s.NOT_TYPED,)),
     starts("SessionStart `compact` (PreCompact before it says nothing)", s.AT_WORK, "compact", to=S.WORKING, then=(s.NOT_A_TURN,)),
     starts("SessionStart of an old run", NEW_RUN, "startup", fields={"epoch": 2}, to=S.READY, has=None, then=(s.NOTHING,)),
-    a_row("No SessionStart for `startTimeout` (90 s)", SLOW, to=S.STOPPING, then=(s.ENDS,)),
+    a_row("No SessionStart within 90 s", SLOW, to=S.STOPPING, then=(s.ENDS,)),
 ]
 
 PROMPTS = [
@@ -146,7 +146,7 @@ PROMPTS = [
     prompt("Our prompt, SessionStart lost", s.STARTING, nonce="nonce-1", to=S.WORKING, then=(s.PASSES_WITH_BRANCH, s.DELIVERED)),
     prompt("Our prompt a second time", s.AT_WORK, nonce="nonce-1", to=S.WORKING, then=(s.REFUSED, s.NOT_A_TURN)),
     prompt("The same post again", PROMPTED, nonce="nonce-1", to=S.WORKING, then=(s.PASSES_WITH_BRANCH, s.NOTHING)),
-    prompt("An older post", PROMPTED, n=N - 1, to=S.WORKING, then=(s.PASSES, s.NOTHING)),
+    prompt("An older post, whosever it was", PROMPTED, n=N - 1, to=S.WORKING, then=(s.PASSES, s.NOTHING)),
     prompt("Our prompt, superseded", s.DUE, nonce="other", to=S.READY, then=(s.REFUSED, s.SAME)),
     prompt("Our prompt", s.ENDING, nonce="nonce-1", to=S.STOPPING, then=(s.REFUSED,)),
     prompt("A prompt of an old run", NEW_RUN, epoch=2, to=S.READY, has=None, then=(s.OVER, s.NOTHING)),
@@ -387,7 +387,7 @@ ENDS = [
 
 
 def resume(b: Before, to: AgentState, *then: Consequence, has: TaskState | None = HAD) -> Signal:
-    return a_row("`orchestrad resume`", b, ResumeAsked(WHO), to=to, has=has, then=then)
+    return a_row("`orchestrad resume AGENT`", b, ResumeAsked(WHO), to=to, has=has, then=then)
 
 
 def without_run(words: str, state: AgentState, **fields: Any) -> Before:
