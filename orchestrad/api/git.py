@@ -12,7 +12,7 @@ from orchestrad.core.ids import MANAGER
 from orchestrad.core.observations import Offered, PushAsked
 from orchestrad.errors import Unreachable
 from orchestrad.hub.policy import may_push
-from orchestrad.hub.port import GitRequest, Hub, RefUpdate, Verdict
+from orchestrad.hub.port import Forbidden, GitRequest, Hub, RefUpdate, Verdict
 
 log = structlog.get_logger("orchestrad.git")
 
@@ -22,12 +22,22 @@ UPLOAD_PACK: Final = "git-upload-pack"  # the service that gives commits out
 class GitRoutes:
     """`/git/hub.git` and `/git/rescue.git`."""
 
-    def __init__(self, *, secret: bytes, connections: Connections, offer: Callable[[object], None], hub: Hub, branch: str) -> None:
+    def __init__(
+        self,
+        *,
+        secret: bytes,
+        connections: Connections,
+        offer: Callable[[object], None],
+        hub: Hub,
+        branch: str,
+        forbidden: Forbidden,
+    ) -> None:
         self._secret = secret
         self._connections = connections
         self._offer = offer
         self._hub = hub
         self._branch = branch
+        self._forbidden = forbidden
 
     def add_to(self, app: web.Application) -> None:
         """Adds the routes."""
@@ -62,7 +72,7 @@ class GitRoutes:
             user=caller.agent,
         )
         try:
-            reply = await self._hub.serve(asked, rescue=rescue, authorize=authorize)
+            reply = await self._hub.serve(asked, rescue=rescue, authorize=authorize, forbidden=self._forbidden)
         except Unreachable as error:
             raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
         response = web.StreamResponse(status=reply.status, headers=dict(reply.headers))

@@ -40,6 +40,7 @@ from orchestrad.daemon.executor import Executor, Ports
 from orchestrad.daemon.lives import Lives
 from orchestrad.daemon.logs import Redactor
 from orchestrad.daemon.reactor import Reactor
+from orchestrad.daemon.secrets import LiveSecrets, secrets_of
 from orchestrad.daemon.settings import credentials_of, settings_of
 from orchestrad.daemon.startup import carried_clock, tokens_of, world_of
 from orchestrad.daemon.words import Words
@@ -162,7 +163,14 @@ async def wire(
             hub=hub,
             heard=_heard,
         ).add_to(app)
-        GitRoutes(secret=identity.secret, connections=connections, offer=offer, hub=hub, branch=config.branch).add_to(app)
+        GitRoutes(
+            secret=identity.secret,
+            connections=connections,
+            offer=offer,
+            hub=hub,
+            branch=config.branch,
+            forbidden=LiveSecrets(pool, world=lambda: reactor.world, secret=identity.secret),
+        ).add_to(app)
         runner, port = await serve_tcp(app, host=listener.bind_host, port=int(kept or 0))
         stack.push_async_callback(runner.cleanup)
         await store.keep("agents-port", str(port))
@@ -240,7 +248,7 @@ async def _read(
     problems: tuple[str, ...] = (),
 ) -> tuple[Settings, tuple[Credential, ...]]:
     files = await pool.read()
-    redactor.know([file.credential.secret.reveal() for file in files if file.credential is not None])
+    redactor.know(secrets_of(files))
     notes[:] = [str(notice) for notice in notices(config)]
     for file in files:
         notes += [f"{file.path.name}: {remark}" for remark in file.remarks]

@@ -14,10 +14,12 @@ from orchestrad.core.listmerge import merge_lists
 from orchestrad.core.tasklist import is_list_name, tick
 from orchestrad.errors import Gone, Refused
 from orchestrad.hub.names import is_oid, is_ref_name
+from orchestrad.hub.needles import Needles
 from orchestrad.hub.port import (
     Authorize,
     BranchSeen,
     Conflict,
+    Forbidden,
     GitReply,
     GitRequest,
     HubUnusable,
@@ -31,6 +33,7 @@ from orchestrad.hub.port import (
     UpstreamRefused,
     Verdict,
 )
+from orchestrad.hub.scan import said_of
 
 _DIRECTION: Final = "PROJECT_DIRECTION.md"
 
@@ -72,10 +75,13 @@ class FakeHub:
         self.commits[oid] = FakeCommit(tuple(parents), dict(files), message, at)
         return oid
 
-    async def agent_pushes(self, updates: Sequence[RefUpdate], *, rescue: bool, authorize: Authorize) -> Verdict:
+    async def agent_pushes(
+        self, updates: Sequence[RefUpdate], *, rescue: bool, authorize: Authorize, forbidden: Forbidden
+    ) -> Verdict:
         """What `serve` does with a push whose commits are made already: None when all refs moved, else the reason."""
         await self.before("serve")
-        refusal = await authorize(tuple(updates))
+        refusal = None if rescue else self._search(updates, Needles(await forbidden()))
+        refusal = refusal or await authorize(tuple(updates))
         refs = self.rescue_refs if rescue else self.hub_refs
         if refusal is None and any(refs.get(update.ref) != update.old for update in updates):
             refusal = "a ref has moved meanwhile. Fetch, and push again."
@@ -164,15 +170,23 @@ class FakeHub:
         self.upstream_tip = self.hub_refs[f"refs/upstream/{self.branch}"] = oid
         return True
 
-    async def serve(self, request: GitRequest, *, rescue: bool, authorize: Authorize) -> GitReply:
+    async def serve(self, request: GitRequest, *, rescue: bool, authorize: Authorize, forbidden: Forbidden) -> GitReply:
         """This hub speaks no HTTP: use `agent_pushes`."""
         await self.before("serve")
-        del request, rescue, authorize
+        del request, rescue, authorize, forbidden
 
         async def nothing() -> AsyncGenerator[bytes, None]:
             yield b"the hub in memory speaks no HTTP\n"
 
         return GitReply(501, (("Content-Type", "text/plain"),), nothing())
+
+    def _search(self, updates: Sequence[RefUpdate], needles: Needles) -> Verdict:
+        old = {oid for tip in self.hub_refs.values() for oid in self._history(tip)}
+        new = {oid for update in updates if update.new is not None for oid in self._history(update.new)} - old
+        known = {data for oid in old for data in self.commits[oid].files.values()}
+        files = {(path, data) for oid in new for path, data in self.commits[oid].files.items() if data not in known}
+        found = [f"{path}, line {line}" for path, data in files if (line := needles.line(data)) is not None]
+        return said_of(found) if found else None
 
     def _fetch(self) -> Oid:
         self._ask_upstream()

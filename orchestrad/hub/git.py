@@ -13,7 +13,17 @@ from orchestrad.hub import http, merging, refs
 from orchestrad.hub.history import commits_on_top
 from orchestrad.hub.names import is_oid
 from orchestrad.hub.objects import REGULAR, reading
-from orchestrad.hub.port import Authorize, BranchSeen, GitReply, GitRequest, HubUnusable, MergeOrder, MergeResult, UpstreamRefused
+from orchestrad.hub.port import (
+    Authorize,
+    BranchSeen,
+    Forbidden,
+    GitReply,
+    GitRequest,
+    HubUnusable,
+    MergeOrder,
+    MergeResult,
+    UpstreamRefused,
+)
 from orchestrad.hub.repository import check_version, prepare_repository
 from orchestrad.hub.run import Git, GitFailed
 from orchestrad.hub.upstream import CLONE_LIMIT, Upstream
@@ -99,11 +109,13 @@ class GitHub:
             await self.move(self._upstream.ref, new=oid, expected=seen)
         return True
 
-    async def serve(self, request: GitRequest, *, rescue: bool, authorize: Authorize) -> GitReply:
+    async def serve(self, request: GitRequest, *, rescue: bool, authorize: Authorize, forbidden: Forbidden) -> GitReply:
         """See `Hub.serve`. Dropping the reply's body ends the exchange. Raises Unreachable when git gives no answer."""
         if not http.is_served(request):
             return GitReply(404, (("Content-Type", "text/plain"),), _text(b"only git's smart protocol is spoken here\n"))
-        return await http.answer(self._rescue if rescue else self._git, request, authorize, self._own)
+        if rescue:
+            return await http.answer(self._rescue, request, authorize, None, self._own)
+        return await http.answer(self._git, request, authorize, forbidden, self._own)
 
     async def close(self) -> None:
         """Ends what is being served."""

@@ -1,9 +1,9 @@
 """Smart HTTP for agents: `git http-backend` for each request, streamed both ways, the daemon asked before refs move.
 
 A push is received into git's quarantine; then its `pre-receive` hook sends the updates through a pipe that it inherited
-from here, and waits for the word. The pipe belongs to this one request: no address, no token, nothing to forge. When the
-daemon dies its end closes, and the hook refuses. The verdict is for all updates of a push; git then applies them one
-after the other, unless the client asked for `--atomic`.
+from here, and waits for the word: what came is searched for secrets, then `authorize` is asked. The pipe belongs to this
+one request: no address, no token, nothing to forge. When the daemon dies its end closes, and the hook refuses. The verdict
+is for all updates of a push; git then applies them one after the other, unless the client asked for `--atomic`.
 """
 
 import asyncio
@@ -21,9 +21,10 @@ import structlog
 from orchestrad.core.ids import Oid
 from orchestrad.errors import Unreachable
 from orchestrad.hub.names import ZERO, is_oid, is_ref_name
-from orchestrad.hub.port import Authorize, GitReply, GitRequest, RefUpdate
+from orchestrad.hub.port import Authorize, Forbidden, GitReply, GitRequest, RefUpdate
 from orchestrad.hub.refs import remove_stale_lock, sync_directories
 from orchestrad.hub.run import CHUNK, ERROR_LIMIT, Git, clean_environment, reason_of, running
+from orchestrad.hub.scan import refusal_of
 
 TIME_LIMIT: Final = timedelta(minutes=30)  # for one request; a clone of a large repository by a busy agent takes minutes
 AHEAD: Final = 4  # chunks read from git before the client has taken them
@@ -47,12 +48,16 @@ def is_served(request: GitRequest) -> bool:
     return request.method == "POST" and request.path in [f"/{service}" for service in _SERVICES]
 
 
-async def answer(git: Git, request: GitRequest, authorize: Authorize, own: Callable[[asyncio.Task[None]], None]) -> GitReply:
+async def answer(
+    git: Git, request: GitRequest, authorize: Authorize, forbidden: Forbidden | None, own: Callable[[asyncio.Task[None]], None]
+) -> GitReply:
     """Starts to answer the request and gives the reply as soon as git has begun it; `own` gets the task that goes on.
+
+    A push is not searched when `forbidden` is None.
 
     Raises Unreachable when git said nothing.
     """
-    exchange = _Exchange(git, request, authorize)
+    exchange = _Exchange(git, request, authorize, forbidden)
     task = asyncio.create_task(exchange.run(), name=f"git {request.path} for {request.user}")
     own(task)
     task.add_done_callback(exchange.ended)
@@ -71,8 +76,8 @@ async def answer(git: Git, request: GitRequest, authorize: Authorize, own: Calla
 class _Exchange:
     """One request while it is answered. Its task owns the process; it ends with the body, or with who reads that."""
 
-    def __init__(self, git: Git, request: GitRequest, authorize: Authorize) -> None:
-        self._git, self._request, self._authorize = git, request, authorize
+    def __init__(self, git: Git, request: GitRequest, authorize: Authorize, forbidden: Forbidden | None) -> None:
+        self._git, self._request, self._authorize, self._forbidden = git, request, authorize, forbidden
         self._approved: tuple[RefUpdate, ...] = ()
         self.head: asyncio.Future[_Head] = asyncio.get_running_loop().create_future()
         self.chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -165,8 +170,9 @@ class _Exchange:
                 lines.append(line)
                 if not line or sum(map(len, lines)) > QUESTION_LIMIT:
                     return  # no push came of it, or no sane one: the hook finds its pipe closed and refuses
-            updates = tuple(map(_read_update, lines))
-            refusal = await self._ask(updates)
+            quarantine, *changes = lines
+            updates = tuple(map(_read_update, changes))
+            refusal = await self._ask(quarantine.decode("utf-8", "replace").rstrip("\n"), updates)
             if refusal is None:
                 self._approved = updates
                 for update in updates:
@@ -179,13 +185,21 @@ class _Exchange:
             transport.close()
             verdict.close()
 
-    async def _ask(self, updates: tuple[RefUpdate, ...]) -> str | None:
+    async def _ask(self, quarantine: str, updates: tuple[RefUpdate, ...]) -> str | None:
         try:
-            refusal = await self._authorize(updates)
+            refusal = await self._search(quarantine, updates) or await self._authorize(updates)
         except Exception:  # the edge of the daemon's own code: whatever it is, the push must be refused
             log.warning("push.not_judged", user=self._request.user, refs=[update.ref for update in updates], exc_info=True)
             return "this push could not be judged, nothing was changed. Push again in a moment."
         return None if refusal is None else "".join(c if c.isprintable() else " " for c in refusal)[:REASON_LIMIT]
+
+    async def _search(self, quarantine: str, updates: tuple[RefUpdate, ...]) -> str | None:
+        if self._forbidden is None:
+            return None
+        refusal = await refusal_of(self._git, quarantine, updates, await self._forbidden())
+        if refusal is not None:
+            log.warning("push.held_back", agent=self._request.user, why=refusal)
+        return refusal
 
 
 class _Body(AsyncIterator[bytes]):

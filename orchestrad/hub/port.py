@@ -3,7 +3,7 @@
 All names of refs and objects are checked before git sees them. `Unreachable` when git or upstream could not be asked.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -94,6 +94,7 @@ class RefUpdate:
 
 Verdict = str | None  # None: allowed; else the reason for the refusal, one line, shown to whoever pushes
 Authorize = Callable[[tuple[RefUpdate, ...]], Awaitable[Verdict]]
+Forbidden = Callable[[], Awaitable[Collection[str]]]  # the secrets that are live now
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,11 @@ class Hub(Protocol):
         """
         ...
 
-    async def serve(self, request: GitRequest, *, rescue: bool, authorize: Authorize) -> GitReply:
-        """Answers one smart HTTP request; `authorize` is asked at the moment of the ref updates, all or none of which happen."""
+    async def serve(self, request: GitRequest, *, rescue: bool, authorize: Authorize, forbidden: Forbidden) -> GitReply:
+        """Answers one smart HTTP request; `authorize` is asked at the moment of the ref updates, all or none of which happen.
+
+        Before that, a push that brings a `forbidden` secret, as it is or in base64, is refused with path and line, and one
+        that can't be searched in time is refused too. Rescued work is not searched: it must never be lost, and agents can't
+        read it.
+        """
         ...

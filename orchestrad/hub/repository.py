@@ -45,13 +45,15 @@ _CONFIG: Final = """\
 """
 
 # Two pipes lead to the daemon that serves this very push. They are opened by name, since a POSIX shell redirects
-# descriptors of one digit only. The daemon's death closes its ends: `read` then fails, and so does the push.
+# descriptors of one digit only. The first line names the quarantine (empty when refs are only removed), the others are git's,
+# a dot ends them. The daemon's death closes its ends: `read` then fails, and so does the push.
 _HOOK: Final = """\
 #!/bin/sh
 # Written by orchestrad at each start. Asks the daemon, at the moment of the ref updates, whether they may happen.
 refuse() { echo "orchestrad: $1" >&2; exit 1; }
 [ -n "$ORCHESTRAD_ASK" ] && [ -n "$ORCHESTRAD_ANSWER" ] || refuse 'refs here are moved by the daemon only. Push to its address.'
-{ cat; echo .; } 2>/dev/null >"/dev/fd/$ORCHESTRAD_ASK" || refuse 'the daemon went away, nothing was changed. Push again.'
+{ printf '%s\\n' "${GIT_OBJECT_DIRECTORY##*/}"; cat; echo .; } 2>/dev/null >"/dev/fd/$ORCHESTRAD_ASK" ||
+  refuse 'the daemon went away, nothing was changed. Push again.'
 IFS= read -r verdict <"/dev/fd/$ORCHESTRAD_ANSWER" || refuse 'the daemon went away, nothing was changed. Push again.'
 [ "$verdict" = yes ] || refuse "${verdict#no }"
 """

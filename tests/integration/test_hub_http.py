@@ -236,7 +236,7 @@ async def test_a_pusher_that_is_killed_leaves_no_process_and_no_ref(server: GitS
 
 
 async def test_a_reply_that_nobody_reads_ends_its_process(hub: GitHub) -> None:
-    reply = await hub.serve(advertisement(), rescue=False, authorize=allow)
+    reply = await hub.serve(advertisement(), rescue=False, authorize=allow, forbidden=no_secrets)
     assert reply.status == 200
     del reply
     await until_no_git_serves()
@@ -249,7 +249,7 @@ async def test_a_request_whose_client_goes_away_ends_its_process(hub: GitHub) ->
 
     request = post(body())
     with pytest.raises(Unreachable):
-        await hub.serve(request, rescue=False, authorize=allow)
+        await hub.serve(request, rescue=False, authorize=allow, forbidden=no_secrets)
     await until_no_git_serves()
 
 
@@ -261,7 +261,7 @@ async def test_a_caller_that_is_cancelled_ends_its_process(hub: GitHub) -> None:
         await asyncio.Event().wait()
         yield b""
 
-    serving = asyncio.create_task(hub.serve(post(body()), rescue=False, authorize=allow))
+    serving = asyncio.create_task(hub.serve(post(body()), rescue=False, authorize=allow, forbidden=no_secrets))
     await begun.wait()
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -346,6 +346,10 @@ async def test_a_lock_left_by_a_killed_push_is_removed_when_it_is_old(server: Gi
 
 async def allow(updates: tuple[RefUpdate, ...]) -> Verdict:
     return None
+
+
+async def no_secrets() -> tuple[str, ...]:
+    return ()
 
 
 def advertisement() -> GitRequest:

@@ -24,11 +24,15 @@ class GitServer:
     url: str = ""
     asked: list[tuple[str, tuple[RefUpdate, ...]]] = field(default_factory=list)
     encodings: list[str] = field(default_factory=list)
+    secrets: tuple[str, ...] = ()  # what no push may bring
     login: str | None = None  # the value of Authorization that is wanted
 
     async def authorize(self, user: str, updates: tuple[RefUpdate, ...], *, rescue: bool) -> Verdict:
         self.asked.append((user, updates))
         return may_push(AgentName(user), updates, branch="main", rescue=rescue)
+
+    async def forbidden(self) -> tuple[str, ...]:
+        return self.secrets
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         user, repository, path = (request.match_info[name] for name in ("user", "repository", "path"))
@@ -53,6 +57,7 @@ class GitServer:
             ),
             rescue=rescue,
             authorize=authorize,
+            forbidden=self.forbidden,
         )
         response = web.StreamResponse(status=reply.status, headers=dict(reply.headers))
         await response.prepare(request)

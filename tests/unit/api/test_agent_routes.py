@@ -17,7 +17,7 @@ from orchestrad.core.ids import AgentName, Epoch, Oid, run_token
 from orchestrad.core.observations import Offered, PushAsked, Stopped
 from orchestrad.errors import Unreachable
 from orchestrad.hub.fake import FakeHub
-from orchestrad.hub.port import Authorize, GitReply, GitRequest, RefUpdate
+from orchestrad.hub.port import Authorize, Forbidden, GitReply, GitRequest, RefUpdate
 from tests.support.worlds import a_world, at_work, manager, oid
 
 SECRET = b"secret"
@@ -29,7 +29,7 @@ STOP = f"id 1.7\nevent Stop\nbranch {BRANCH}\nhead {oid('c')}\nchanges 0\n\n" + 
 class HubOfAPush(FakeHub):
     """A hub that speaks so much HTTP: a push lands, and then the answer breaks off."""
 
-    async def serve(self, request: GitRequest, *, rescue: bool, authorize: Authorize) -> GitReply:
+    async def serve(self, request: GitRequest, *, rescue: bool, authorize: Authorize, forbidden: Forbidden) -> GitReply:
         async def body() -> AsyncGenerator[bytes, None]:
             yield b"unpack"
             if await authorize((RefUpdate("refs/for/main", None, oid("e")),)) is None:
@@ -54,7 +54,17 @@ class Daemon:
             hub=hub,
             heard=lambda *_: None,
         ).add_to(self.app)
-        GitRoutes(secret=SECRET, connections=self._connections, offer=self._offer, hub=hub, branch="main").add_to(self.app)
+        GitRoutes(
+            secret=SECRET,
+            connections=self._connections,
+            offer=self._offer,
+            hub=hub,
+            branch="main",
+            forbidden=self._no_secrets,
+        ).add_to(self.app)
+
+    async def _no_secrets(self) -> tuple[str, ...]:
+        return ()
 
     def _offer(self, observation: object) -> None:
         self.heard.append(observation)
