@@ -229,6 +229,11 @@ class Agent:
     api_failures: int = 0
 
 
+def is_in_turn(agent: Agent) -> bool:
+    """Whether the model is believed to be at it, for the fleet or for a person, so that an idle screen tells of an Escape."""
+    return agent.state is AgentState.WORKING or (agent.state is AgentState.ATTENDED and agent.turn is Beginner.PERSON)
+
+
 # ---- tasks
 
 

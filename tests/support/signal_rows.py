@@ -115,6 +115,10 @@ TYPED = before(
     replace(at_work(WHO, "t1"), delivery=s.given(Route.TYPED, delivered_at=EARLIER.elapsed, conversation="conversation-1")),
 )
 GONE_BY_EXIT = before("a person typed /exit", worker(WHO, task="t1", delivery=s.held(), run=a_run(left=True)))
+PERSONS_EARLIER = before(
+    "in a person's turn for 2 min",
+    worker(WHO, S.ATTENDED, task="t1", delivery=s.held(), turn=Beginner.PERSON, turn_at=EARLIER.elapsed),
+)
 YOUNG = a_run(begun_at=EARLIER.elapsed)
 DIED_ONCE = at_work_with("… and had crashed once a moment ago", deaths=1, run=YOUNG)
 DIED_OFTEN = at_work_with("… and had crashed seven times", deaths=7, run=YOUNG)
@@ -297,6 +301,14 @@ BREAKS = [
         to=S.ATTENDED,
         then=(s.NOT_TYPED, then_state("`attendedTimeout` later: ready", 600, S.READY)),
     ),
+    a_row(
+        "Session file `idle` for 10 s, no Stop: Escape",
+        PERSONS_EARLIER,
+        a_screen(WHO, status_age=seconds(11)),
+        to=S.ATTENDED,
+        then=(s.NOT_TYPED, then_state("`attendedTimeout` later: ready", 600, S.READY)),
+    ),
+    a_row("`attendedTimeout` passes", s.IN_PERSONS_TURN, now=at("14:30"), to=S.ATTENDED, then=(s.PERSONS, s.LOOKED_AT)),
     a_row("Session file `idle`", s.AT_WORK, a_screen(WHO, status_age=seconds(5)), to=S.WORKING, then=(s.NOT_A_TURN,)),
     a_row(
         "Session file `busy`", s.AT_WORK, a_screen(WHO, status="busy", status_age=seconds(60)), to=S.WORKING, then=(s.NOT_A_TURN,)

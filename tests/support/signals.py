@@ -27,6 +27,7 @@ from orchestrad.core.ids import AgentName, Micros, Now
 from orchestrad.core.plan import plan
 from orchestrad.core.states import AgentState, TaskState
 from orchestrad.core.world import Agent, Beginner, Delivery, DeliveryKind, Route, World
+from tests.support.news import a_screen
 from tests.support.worlds import (
     EARLIER,
     LATER,
@@ -179,8 +180,10 @@ def _is_given(f: Followed, kind: DeliveryKind, *, anew: bool) -> bool:
 
 
 def _typed(f: Followed, wait: float) -> bool:
+    """Whether it would be typed so many seconds later, with an idle screen."""
     now = moved(f.now, seconds(wait))
-    return any(isinstance(order, LookAtScreen | TypePrompt) for order in plan(after(f.world, now=now), Agenda(now)))
+    world = after(f.world, a_screen(WHO, asked_at=now.elapsed), now=now)
+    return any(isinstance(order, TypePrompt) for order in plan(world, Agenda(now)))
 
 
 # ---- answers to hooks
@@ -247,6 +250,7 @@ RESUMES = Consequence("started again with its conversation", lambda f: f.agent.r
 STARTS = Consequence("started", lambda f: bool(f.ordered(StartRun)))
 CLEARS_AWAY = Consequence("what is left of the run is removed first", lambda f: bool(f.ordered(RemoveRun)))
 LISTS = Consequence("the engine is asked what runs", lambda f: bool(f.ordered(ListRuns)))
+LOOKED_AT = Consequence("its screen is looked at", lambda f: bool(f.ordered(LookAtScreen)))
 REOPENS = Consequence("its terminal is opened again", lambda f: bool(f.ordered(OpenTerminal)))
 FOR_A_PERSON = Consequence("stays so until a person acts", lambda f: f.later(seconds(86400)).agents[WHO].state is f.agent.state)
 

@@ -79,6 +79,7 @@ def _broken(world: World, e: TurnBroken) -> Changed:
             e.state,
             e,
             turn=agent.turn if goes_on else None,
+            turn_at=e.now.elapsed,
             other_post=e.n,
             api_failures=e.failures,
             start_at=e.again_at,

@@ -33,6 +33,7 @@ from orchestrad.core.world import (
     Route,
     ScreenSeen,
     World,
+    is_in_turn,
 )
 
 INTERRUPTED_AFTER = 10 * SECOND  # an idle session file that old, with no Stop heard: the turn was ended by Escape
@@ -114,7 +115,7 @@ def screens_seen(world: World, o: ScreensSeen, now: Now) -> Iterator[Event]:
         if agent is None or agent.run is None or seen.status != "idle" or seen.status_age < INTERRUPTED_AFTER:
             continue
         quiet_since = seen.asked_at - INTERRUPTED_AFTER
-        if agent.state is AgentState.WORKING and agent.turn_at < quiet_since and not _stop_waits(world, agent):
+        if is_in_turn(agent) and agent.turn_at < quiet_since and not _stop_waits(world, agent):
             yield from _interrupted(agent, now)
 
 

@@ -6,7 +6,7 @@ from orchestrad.core.actions import Action, ClearComposer, LookAtScreen, TypePro
 from orchestrad.core.agenda import Agenda
 from orchestrad.core.states import AgentState, FleetState
 from orchestrad.core.texts import of_delivery, said_by
-from orchestrad.core.world import SECOND, Agent, Delivery, ScreenSeen, World
+from orchestrad.core.world import SECOND, Agent, Delivery, ScreenSeen, World, is_in_turn
 
 ACKNOWLEDGED_WITHIN = 5 * SECOND  # after that, what was sent is sent again by typing
 LOOK_AGAIN = SECOND // 2
@@ -22,7 +22,7 @@ def plan(world: World, agenda: Agenda) -> Iterator[Action]:
             continue
         seen = world.glimpses.screens.get(agent.name)
         delivery = agent.delivery
-        if agent.state is AgentState.WORKING:
+        if is_in_turn(agent):
             if agenda.passed(max(agent.turn_at, seen.asked_at if seen else 0) + LOOK_AT_WORK):
                 yield LookAtScreen(agent.name, reason="to see whether its turn was interrupted")
         elif world.fleet.state is FleetState.RUNNING and delivery and _is_due(agenda, agent, delivery):

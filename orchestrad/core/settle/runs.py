@@ -7,7 +7,7 @@ from orchestrad.core.events import AgentGivenBack, DeliveryOrdered, DeliverySent
 from orchestrad.core.ids import Epoch, conversation_id
 from orchestrad.core.settle.deliveries import restart_delivery
 from orchestrad.core.states import IN_CONVERSATION, IN_TURN, AgentState, FleetState
-from orchestrad.core.world import Agent, Route, World
+from orchestrad.core.world import Agent, Beginner, Route, World
 
 STARTABLE = frozenset({AgentState.STOPPED, AgentState.BACKING_OFF})
 
@@ -70,7 +70,8 @@ def _give_back(world: World, agenda: Agenda, agent: Agent) -> Iterator[Event]:
     if agent.state not in IN_CONVERSATION:
         return
     reason = ""
-    if agent.state is AgentState.ATTENDED and agenda.passed(agent.turn_at + world.settings.attended_timeout):
+    theirs = agent.turn is Beginner.PERSON  # under way, however long it takes; one that was broken off shows on the screen
+    if agent.state is AgentState.ATTENDED and not theirs and agenda.passed(agent.turn_at + world.settings.attended_timeout):
         reason = "nobody has talked to it for a while"
     elif agent.state is AgentState.WAITING and agenda.passed(agent.since_at + world.settings.waiting_timeout):
         reason = "its background work took too long"

@@ -11,7 +11,7 @@ from orchestrad.core.readiness import waits_for
 from orchestrad.core.states import AgentState, FleetState, TaskState
 from orchestrad.core.tasklist import SHARED_LIST, list_name, worker_of
 from orchestrad.core.why.words import counted, listed, plain, sentence, title, why_the_fleet_rests
-from orchestrad.core.world import SECOND, Agent, Delivery, DeliveryKind, Note, Task, World
+from orchestrad.core.world import SECOND, Agent, Beginner, Delivery, DeliveryKind, Note, Task, World
 
 S = AgentState
 SPOKEN: Final = {state: state.value.replace("_", " ") for state in AgentState}
@@ -179,7 +179,10 @@ def _waiting(world: World, agent: Agent, now: Now, zone: tzinfo) -> str:
 
 
 def _attended(world: World, agent: Agent, now: Now, zone: tzinfo) -> str:
-    late = moments.until(agent.since_at + world.settings.attended_timeout, now, zone)
+    timeout = world.settings.attended_timeout
+    late = moments.until(agent.turn_at + timeout, now, zone)
+    if agent.turn is Beginner.PERSON:
+        late = f"{moments.length(timeout)} after that person's turn has ended"
     holds = f" ({title(world.tasks[agent.task])} stays with it)" if agent.task else ""
     return f"unless somebody goes on talking to it, it gets work again {late}{holds}; {resume(agent)} gives it back now"
 

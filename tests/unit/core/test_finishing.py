@@ -6,6 +6,7 @@ from orchestrad.core.actions import BranchFound, FetchUpstream, PushUpstream, Re
 from orchestrad.core.observations import DaemonStarted, Outcome
 from orchestrad.core.states import AgentState, TaskState
 from orchestrad.core.world import Beginner, World
+from tests.support.news import a_stop
 from tests.support.worlds import EARLIER, LATER, TIP, a_hub, a_world, after, at, manager, oid, planned, task, worker
 
 DONE = task("t1", TaskState.DONE, checked=True)
@@ -54,7 +55,10 @@ def test_nobody_is_cut_off_who_talks_to_an_agent() -> None:
     talking = worker("worker-1", AgentState.ATTENDED, turn=Beginner.PERSON, turn_at=LATER.elapsed)
     world = a_world(DONE, talking, until_done=True, manager=False)
     assert finished(after(world)) is None
-    assert finished(after(world, now=at("14:20"))) == 0
+    assert finished(after(world, now=at("14:20"))) is None  # that turn takes long
+    world = after(world, a_stop(world, "worker-1", 5), now=at("14:20"))
+    assert finished(after(world, now=at("14:29"))) is None
+    assert finished(after(world, now=at("14:30"))) == 0
 
 
 @pytest.mark.parametrize("waiting", [[], [task("t3", after=("t2",))]])

@@ -9,6 +9,7 @@ from orchestrad.core.states import AgentState, FleetState, TaskState
 from orchestrad.core.why import Nobody, why, why_agent, why_task
 from orchestrad.core.world import DeliveryKind, Glimpses, Move, MoveKind, Note, ScreenSeen, World
 from tests.support.worlds import (
+    EARLIER,
     TIP,
     a_fleet,
     a_hub,
@@ -153,7 +154,7 @@ AGENTS: dict[str, tuple[World, str]] = {
         ),
     ),
     "attended": (
-        a_world(worker("worker-1", S.ATTENDED, reason="a person typed a prompt", task="t1")),
+        a_world(worker("worker-1", S.ATTENDED, reason="a person typed a prompt", task="t1", turn_at=EARLIER.elapsed)),
         (
             "worker-1 is attended, since 14:00 (5 min): a person typed a prompt; unless somebody goes on talking to it, "
             "it gets work again at 14:10 (in 5 min) (t1 «T1» stays with it); `orchestrad resume worker-1` gives it back now."
