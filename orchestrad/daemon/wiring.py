@@ -42,7 +42,7 @@ from orchestrad.daemon.logs import Redactor
 from orchestrad.daemon.reactor import Reactor
 from orchestrad.daemon.secrets import LiveSecrets, secrets_of
 from orchestrad.daemon.settings import credentials_of, settings_of
-from orchestrad.daemon.startup import carried_clock, tokens_of, world_of
+from orchestrad.daemon.startup import carried_clock, place_hooks, tokens_of, world_of
 from orchestrad.daemon.words import Words
 from orchestrad.files import hooks_directory
 from orchestrad.hub.git import GitHub
@@ -213,7 +213,7 @@ def _homes(config: Config) -> Homes:
     return Homes(
         config.state_directory / "agents",
         engine=config.engine,
-        hooks=hooks_directory(),
+        hooks=place_hooks(config.state_directory, hooks_directory()),
         objects=config.state_directory / "hub.git" / "objects",
         owner=owner,
     )
