@@ -17,7 +17,7 @@ from orchestrad.core.observations import (
     ToolUsed,
 )
 from orchestrad.core.states import AgentState, TaskState
-from orchestrad.core.world import Agent, Beginner, Hand, Post, Route, Word
+from orchestrad.core.world import Agent, Beginner, Glimpses, Hand, Post, Route, Word
 from tests.support import signals as s
 from tests.support.news import (
     a_death,
@@ -33,7 +33,7 @@ from tests.support.news import (
     listed,
 )
 from tests.support.signals import WHO, Before, Consequence, Signal, before, then_state
-from tests.support.worlds import EARLIER, LATER, a_run, at, at_work, oid, seconds, task, worker
+from tests.support.worlds import EARLIER, LATER, a_run, an_attempt, at, at_work, oid, seconds, task, worker
 
 S, T = AgentState, TaskState
 N = 5  # of a post that is new; the earlier one in worlds that have one is N - 1
@@ -118,6 +118,14 @@ GONE_BY_EXIT = before("a person typed /exit", worker(WHO, task="t1", delivery=s.
 PERSONS_EARLIER = before(
     "in a person's turn for 2 min",
     worker(WHO, S.ATTENDED, task="t1", delivery=s.held(), turn=Beginner.PERSON, turn_at=EARLIER.elapsed),
+)
+TOLD_EARLIER = an_attempt(WHO, "t1", told="what it said earlier")
+STOP_OPEN = before(
+    "a task is in the answer to its Stop, which is on its way",
+    s.HANDED.world.agents[WHO],
+    s.T1,
+    s.T2,
+    Glimpses(runs_at=0, stops={"stop": (WHO, Epoch(1), N)}),
 )
 YOUNG = a_run(begun_at=EARLIER.elapsed)
 DIED_ONCE = at_work_with("… and had crashed once a moment ago", deaths=1, run=YOUNG)
@@ -210,6 +218,8 @@ STOPS = [
         then=(s.ALLOWED, s.NOT_TYPED, then_state("`attendedTimeout` later: ready", 600, S.READY)),
     ),
     stop("Stop of a turn of which nobody told", s.IDLE, to=S.ATTENDED, has=None, then=(s.ALLOWED,)),
+    stop("Stop of a turn of which nobody told", s.HANDED, to=S.ATTENDED, then=(s.ALLOWED, s.SAME, s.NOT_TYPED)),
+    stop("Stop", at_work_with("… and the item was edited", {"attempt": TOLD_EARLIER}), to=S.WORKING, then=(s.TOLD_OF_EDIT,)),
     stop("Stop, proven", SAID, to=S.READY, has=T.SUBMITTED, then=(s.NEXT_TASK,)),
     stop("Stop, proven, in a chain of blocks", CHAINED, to=S.READY, has=T.SUBMITTED, then=(s.NEXT_TASK,)),
     stop("Stop, proven", ALONE, to=S.READY, has=T.SUBMITTED, then=(s.ALLOWED,)),
@@ -320,7 +330,13 @@ BREAKS = [
         to=S.READY,
         then=(s.SAME, s.TYPED_SOON),
     ),
-    a_row("The answer is lost on its way (connection closed)", s.HANDED, Left("c"), to=S.READY, then=(s.SAME, s.TYPED_SOON)),
+    a_row(
+        "The connection is closed: the answer is lost, or Escape killed the script",
+        STOP_OPEN,
+        Left("stop"),
+        to=S.READY,
+        then=(s.UNANSWERED, s.SAME, s.TYPED_SOON),
+    ),
     a_row(
         "A suspended process (Ctrl-Z): the engine lists it alive, nothing is heard",
         s.AT_WORK,

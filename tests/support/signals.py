@@ -198,6 +198,7 @@ REFUSED = Consequence("the prompt is refused", _says("plain"))
 QUESTION = Consequence("asked once whether it is done", _says("question"))
 REMINDER = Consequence("told what is missing and what to do", _says("reminder"))
 TOLD_OF_EDIT = Consequence("told what the task says now", _says("edited"))
+UNANSWERED = Consequence("nobody is answered there", lambda f: not f.ordered(AnswerHook) and not f.world.glimpses.stops)
 OVER = Consequence("the script is told that its run is over (410)", lambda f: _one(f).status == 410)
 
 
