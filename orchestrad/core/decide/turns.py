@@ -1,12 +1,10 @@
 """What the end of a turn means: said and proven, proven only, or neither."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from orchestrad.core.decide import on
 from orchestrad.core.decide.present import begun, current, leads_to
 from orchestrad.core.events import (
-    Delivered,
     DeliveryEnded,
     DeliveryStarted,
     Event,
@@ -52,13 +50,6 @@ def stopped(world: World, o: Stopped, now: Now) -> Iterator[Event]:
         return  # an old run, or the same post again: the stored answer goes out
     yield from begun(agent, o.conversation, now)
     delivery = agent.delivery
-    may_go_on = agent.state is not AgentState.STOPPING
-    waits = delivery is not None and delivery.delivered_at is None and delivery.route is Route.ANSWER
-    if delivery and waits and may_go_on and o.workspace.nonce == delivery.nonce:
-        # The script checked it out and was cut off before it could say so.
-        yield Delivered(now=now, agent=agent.name, nonce=delivery.nonce, conversation=o.conversation)
-        agent = replace(agent, turn=Beginner.DAEMON, delivery=replace(delivery, delivered_at=now.elapsed))
-        delivery = agent.delivery
 
     def ended(state: AgentState, reason: str, silent_stops: int = 0) -> TurnEnded:
         return TurnEnded(
@@ -73,7 +64,10 @@ def stopped(world: World, o: Stopped, now: Now) -> Iterator[Event]:
         yield ended(AgentState.WAITING, f"its turn ended with {number} background tasks still running")
         yield answered(Allow("its background work runs on"))
         return
-    if agent.turn in (Beginner.PERSON, None):
+    # The script checked out what it was handed and was cut off before it was acknowledged: Claude has not seen a word of it.
+    handed = delivery is not None and delivery.delivered_at is None and delivery.route is Route.ANSWER
+    cut_off = agent.turn is None and handed and delivery is not None and o.workspace.nonce == delivery.nonce
+    if agent.turn in (Beginner.PERSON, None) and not cut_off:
         yield ended(AgentState.ATTENDED, "a person's turn ended; it is left to that person for now")
         yield answered(Allow("a person is talking to it"))
         return

@@ -239,12 +239,12 @@ def test_with_no_task_open_it_may_stop_and_gets_the_next_one_typed() -> None:
     assert not [e for e in events if isinstance(e, PostAnswered)]  # that Stop was answered long ago
 
 
-def test_a_stop_that_was_cut_off_after_its_checkout_counts_as_delivered() -> None:
+def test_a_stop_that_was_cut_off_after_its_checkout_is_handed_the_same_task_again() -> None:
     given = delivery(task="t1", attempt=1, route=Route.ANSWER, sent_at=1)
     world = a_world(worker("worker-1", task="t1", delivery=given), T1)
     world = after(world, a_stop(world, "worker-1", 6, nonce="nonce-1"))
-    assert the(world, "worker-1").delivery.delivered_at is not None
-    assert isinstance(the(world, "worker-1").post.answer, Say)  # judged as a turn on the task
+    assert the(world, "worker-1").delivery.delivered_at is None
+    assert the(world, "worker-1").post.answer == Hand("nonce-1")  # type: ignore[arg-type]  # a nonce
 
 
 def test_nothing_is_handed_out_while_the_fleet_ends() -> None:
