@@ -43,8 +43,8 @@ class Setting:
 
 SETTINGS: Final = (
     Setting("alone-200", agents=1, files=200, delay=0.5, n=120, n_quick=6, quick_s=9, goal="p50 < 90"),
-    Setting("ten-200", agents=10, files=200, delay=3, n=200, n_quick=10, quick_s=20, goal="p99 < 300"),
-    Setting("alone-20000", agents=1, files=20_000, delay=0.5, n=120, n_quick=5, quick_s=10, goal="p50 < 170"),
+    Setting("ten-200", agents=10, files=200, delay=3, n=200, n_quick=10, quick_s=17, goal="p99 < 300"),
+    Setting("alone-20000", agents=1, files=20_000, delay=0.5, n=120, n_quick=5, quick_s=8, goal="p50 < 170"),
 )
 
 
