@@ -68,7 +68,6 @@ class Fleet:
     finished: int | None = None  # --until-done has ended: the exit status
     submissions: int = 0  # counts what was ever submitted: the order of the merge queue
     notes: int = 0  # counts what the Manager was ever to be told
-    history_from: int = 0
 
 
 # ---- runs, turns, deliveries: parts of an agent
@@ -395,7 +394,6 @@ class Glimpses:
     strays: tuple[tuple[ContainerId, AgentName], ...] = ()  # alive or dead, and nobody's
     closed: frozenset[AgentName] = frozenset()  # agents whose terminals were closed, as asked
     screens: Mapping[AgentName, ScreenSeen] = field(default_factory=dict)
-    usage: Mapping[AgentName, str] = field(default_factory=dict)
     engine_trouble: str = ""
     troubles: Mapping[str, str] = field(default_factory=dict)  # orders that fail, by key; tried again by themselves
     faults: Mapping[str, str] = field(default_factory=dict)  # concerns set aside

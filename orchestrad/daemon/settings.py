@@ -2,16 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from datetime import timedelta
 
 from orchestrad.config.model import Config
-from orchestrad.core.ids import CredentialLabel
+from orchestrad.core.ids import CredentialLabel, micros
 from orchestrad.core.world import Credential, Settings
 from orchestrad.credentials.port import CredentialFile
-
-
-def _micros(length: timedelta) -> int:
-    return length // timedelta(microseconds=1)
 
 
 def settings_of(config: Config, *, until_done: bool, problems: Sequence[str] = ()) -> Settings:
@@ -25,13 +20,13 @@ def settings_of(config: Config, *, until_done: bool, problems: Sequence[str] = (
         boots_at_once=max(1, os.cpu_count() or 1),
         max_reminders=agent.max_reminders,
         max_retries=agent.max_retries,
-        retry_delay=_micros(agent.retry_delay),
-        waiting_timeout=_micros(agent.waiting_timeout),
-        attended_timeout=_micros(agent.attended_timeout),
-        restart_first=_micros(restart.first),
+        retry_delay=micros(agent.retry_delay),
+        waiting_timeout=micros(agent.waiting_timeout),
+        attended_timeout=micros(agent.attended_timeout),
+        restart_first=micros(restart.first),
         restart_factor=restart.factor,
-        restart_max=_micros(restart.max),
-        restart_forget_after=_micros(restart.forget_after),
+        restart_max=micros(restart.max),
+        restart_forget_after=micros(restart.forget_after),
         breaker=restart.breaker,
         resume=agent.resume,
         until_done=until_done,
